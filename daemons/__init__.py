@@ -1,0 +1,1 @@
+"""The six daemon roles and the keeper. Nothing is imported here: plugin workers start from this package."""

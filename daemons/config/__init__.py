@@ -1,0 +1,1 @@
+"""Configuration text to objects to shards, or complaints with file:line. Pure."""

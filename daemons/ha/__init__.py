@@ -1,0 +1,1 @@
+"""Who may act: leases, votes, health, dispatch. Pure."""

@@ -1,0 +1,1 @@
+"""What results, times and commands mean: pure functions over frozen snapshots."""

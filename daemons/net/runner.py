@@ -1,0 +1,203 @@
+"""Runs one role: turns Pyro5 calls into `handle`, calls into threads, time into `tick`.
+
+The role is entered under one lock. Each destination has a thread and a bounded queue of its own, so a
+dead peer delays only itself. An error inside a role is a bug: it is logged whole and the process
+ends with code 70; the keeper restarts it and the spare has taken over meanwhile.
+"""
+
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
+
+from daemons.model.clock import Now
+from daemons.net import clock
+from daemons.net.durable import Durable
+from daemons.roles.role import Call, Role, Unexpected, Wait
+from daemons.wire.codec import BadMessage, decode, encode
+from daemons.wire.messages import Failed, Message, Shutdown
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+QUEUE_MAX = 1000  # calls waiting for one destination; one more fails at once
+SHUTDOWN_S = 5.0  # a role may take this long to end in order
+BUG = 70  # exit code: EX_SOFTWARE
+
+
+class Asker(Protocol):
+    """One way to a peer; raises OSError (or a subclass) when there was no answer."""
+
+    def ask(self, body: bytes, timeout_s: float) -> bytes:
+        """Return the peer's answer."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
+Service = Callable[[Message], Message]  # a local service; may block, never raises for the world's faults
+
+
+class Runner:
+    """Holds a role, its services and its way to the peers."""
+
+    def __init__(
+        self,
+        role: Role,
+        peers: Callable[[str], Asker | None],
+        services: Mapping[str, Service],
+        durable: Durable | None = None,
+        read_clock: Callable[[], Now] = clock.now,
+    ) -> None:
+        """`peers` gives a new connection for a name, None for a name that nobody has."""
+        self.role = role
+        self.peers = peers
+        self.services = dict(services)
+        self.durable = durable
+        self.read_clock = read_clock
+        self.lock = threading.Lock()
+        self.ticked = threading.Condition(self.lock)
+        self.stopping = threading.Event()
+        self.ended = threading.Event()
+        self._lanes: dict[tuple[str, str], queue.Queue[Call | None]] = {}
+        self._written = 0
+        self.figures = {"calls": 0, "calls_failed": 0, "asked": 0, "asked_bad": 0, "queue_full": 0}
+
+    # -- in
+
+    def ask(self, body: bytes) -> bytes:
+        """Answer one request of a peer. Raises BadMessage and Unexpected: the transport tells the peer."""
+        self.figures["asked"] += 1
+        try:
+            message = decode(body)
+        except BadMessage:
+            self.figures["asked_bad"] += 1
+            raise
+        return encode(self.enter(message))
+
+    def enter(self, message: Message) -> Message:
+        """Hand `message` to the role, waiting as long as it says `Wait`."""
+        with self.lock:
+            while True:
+                now = self.read_clock()
+                answer = self._handle(message, now)
+                if not isinstance(answer, Wait):
+                    return answer
+                left_s = answer.until_mono - now.mono
+                if self.ended.is_set():
+                    return Failed("stopping")
+                self.ticked.wait(max(0.001, min(left_s, 2 * self.role.tick_s)))
+
+    # -- time
+
+    def run(self) -> None:
+        """Tick until `stop` was asked and the role has ended in order."""
+        while not self.stopping.is_set():
+            self._tick()
+            self.stopping.wait(self.role.tick_s)
+        self._end()
+
+    def stop(self) -> None:
+        """Ask `run` to return. Safe in a signal handler."""
+        self.stopping.set()
+
+    def _tick(self) -> None:
+        with self.lock:
+            now = self.read_clock()
+            calls = self._guarded(lambda: self.role.tick(now))
+            self.ticked.notify_all()
+        self._send(calls)
+
+    def _end(self) -> None:
+        deadline = self.read_clock().mono + SHUTDOWN_S
+        answer: Message | Wait = Wait(deadline)
+        while isinstance(answer, Wait) and self.read_clock().mono < deadline:
+            with self.lock:
+                now = self.read_clock()
+                answer = self._handle(Shutdown("stopped"), now)
+            self._tick()
+            if isinstance(answer, Wait):
+                self.ended.wait(0.05)
+        self.ended.set()
+        with self.lock:
+            self.ticked.notify_all()
+        for lane in list(self._lanes.values()):
+            try:
+                lane.put_nowait(None)
+            except queue.Full:
+                continue  # its thread is a daemon thread and ends with the process
+
+    # -- out
+
+    def _send(self, calls: list[Call]) -> None:
+        for call in calls:
+            key = (call.to, call.lane)
+            lane = self._lanes.get(key)
+            if lane is None:
+                lane = self._lanes[key] = queue.Queue(QUEUE_MAX)
+                threading.Thread(
+                    target=self._carry, args=(lane, call.to), name=f"to {call.to} {call.lane}", daemon=True
+                ).start()
+            try:
+                lane.put_nowait(call)
+            except queue.Full:
+                self.figures["queue_full"] += 1
+                self._answered(call, Failed("queue full"))
+
+    def _carry(self, lane: "queue.Queue[Call | None]", to: str) -> None:
+        peer: Asker | None = None
+        while (call := lane.get()) is not None:
+            service = self.services.get(to)
+            if service is None and peer is None:
+                peer = self.peers(to)
+            self.figures["calls"] += 1
+            answer = self._serve(service, call) if service else self._ask(peer, call)
+            if isinstance(answer, Failed):
+                self.figures["calls_failed"] += 1
+            self._answered(call, answer)
+        if peer is not None:
+            peer.close()
+
+    def _serve(self, service: Service, call: Call) -> Message:
+        try:
+            return service(call.message)
+        except Exception:
+            log.exception("bug in local service=%s message=%s", call.to, type(call.message).__name__)
+            os._exit(BUG)
+
+    def _ask(self, peer: Asker | None, call: Call) -> Message:
+        if peer is None:
+            return Failed(f"nobody is called {call.to}")
+        try:
+            return decode(peer.ask(encode(call.message), call.timeout_s))
+        except OSError as error:
+            return Failed(str(error) or type(error).__name__)
+        except BadMessage as error:
+            return Failed(f"answered nonsense: {error}")
+
+    def _answered(self, call: Call, answer: Message) -> None:
+        with self.lock:
+            now = self.read_clock()
+            calls = self._guarded(lambda: self.role.answered(call, answer, now))
+        self._send(calls)
+
+    # -- the role itself
+
+    def _handle(self, message: Message, now: Now) -> Message | Wait:
+        return self._guarded(lambda: self.role.handle(message, now))
+
+    def _guarded(self, entry: Callable[[], T]) -> T:
+        """Run one entry; before its outcome leaves, what it made durable is on disk."""
+        try:
+            outcome = entry()
+            serial = self.role.durable_serial
+            if self.durable is not None and serial != self._written:
+                self.durable.write(self.role.durable())
+                self._written = serial
+            return outcome
+        except Unexpected:
+            raise
+        except Exception:
+            log.exception("bug in role=%s, ending with code %d", self.role.name, BUG)
+            os._exit(BUG)

@@ -1,0 +1,36 @@
+"""Messages to bytes and back. The only place that decodes what a peer sent."""
+
+import msgspec
+
+from daemons.wire.messages import Delta, Message
+
+PROTOCOL = 1  # lowest version both sides speak is used; see docs/protocol.md
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Message).decode
+_decode_delta = msgspec.msgpack.Decoder(Delta).decode
+
+
+class BadMessage(Exception):
+    """The peer sent something that is no message of ours; the text says where it went wrong."""
+
+
+def encode(message: Message | Delta) -> bytes:
+    """Return `message` as msgpack bytes."""
+    return _encode(message)
+
+
+def decode(data: bytes) -> Message:
+    """Return the message in `data`. Raises BadMessage; never returns a half-right one."""
+    try:
+        return _decode(data)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadMessage(f"{type(error).__name__}: {error}") from error
+
+
+def decode_delta(data: bytes) -> Delta:
+    """Return the journal entry in `data`. Raises BadMessage."""
+    try:
+        return _decode_delta(data)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadMessage(f"delta: {error}") from error

@@ -1,0 +1,108 @@
+"""One keeper's board: its vote and its claims behind three entries, for the keeper role and the simulator.
+
+The one thing to know: after every entry, if `promises.serial` has grown, `promises` is written and
+fsynced before anything the entry returned, or anything `claims.held` says, leaves the process. With
+one voter, itself, this is the board of a single server: the same code.
+"""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from daemons.ha.lease import Claims
+from daemons.ha.terms import Terms
+from daemons.ha.vote import Promises, Voter
+from daemons.model.clock import Mono
+from daemons.wire.board import CopyVotes, Gone, Revoke, Revoked, Round, Votes, VotesCopy
+
+
+class Ask(Struct, frozen=True):
+    """A message to the keeper of the server with index `to`; the answer goes to `Board.answered`."""
+
+    to: int
+    message: Round | CopyVotes
+
+
+class Board:
+    """`voter` and `claims` of one server. Local rounds are answered at once, without a message."""
+
+    def __init__(
+        self,
+        server: int,
+        voters: tuple[int, ...],
+        terms: Terms,
+        promises: Promises,
+        jitter: Callable[[], float],
+        now: Mono,
+    ) -> None:
+        """Start at `now`, in quarantine. `promises`: what the file held, or `no_promises(...)`."""
+        self.server = server
+        self.promises = promises
+        self.voter = Voter(server, voters, terms, promises, now)
+        self.claims = Claims(server, voters, terms, promises, jitter, now)
+        self._copy_at = now
+        self._frees = 0
+
+    def tick(self, now: Mono, isolated: bool = False) -> tuple[Ask, ...]:
+        """Return what to ask the other voters now; call it several times per beat and after each event.
+
+        `isolated`: neither the peer nor any witness address answers (asked of two voters only).
+        """
+        asks = self._send(self.claims.tick(now, isolated), now)
+        if not self.voter.wants_copies():
+            return asks
+        if self.claims.alone(now) and self.claims.terms.split_policy == "takeover" and not isolated:
+            self.voter.reset(now)  # of two, the other is silent: the same rule as for a takeover
+        elif now >= self._copy_at:
+            self._copy_at = Mono(now + self.claims.terms.beat_s)
+            asks += tuple(Ask(v, CopyVotes(self.server)) for v in self._others())
+        return asks
+
+    def asked(
+        self, message: Round | CopyVotes | Revoke | Gone, now: Mono
+    ) -> Votes | VotesCopy | Revoked | None:
+        """Return this voter's answer to a keeper or to the leader; None to `Gone`, which needs none."""
+        match message:
+            case Round():
+                votes = self.voter.vote(message, now)
+                self._hurry()
+                return votes
+            case CopyVotes():
+                return self.voter.copy()
+            case Revoke():
+                return self.voter.revoke(message)
+            case Gone():
+                self.voter.vouch(message.server, message.instances)
+                self._hurry()
+                return None
+
+    def answered(self, server: int, answer: Votes | VotesCopy, now: Mono) -> tuple[Ask, ...]:
+        """Take the answer of the keeper of `server`; return what follows from it."""
+        if isinstance(answer, VotesCopy):
+            self.voter.copied(answer, now)
+            return ()
+        return self._send(self.claims.answered(server, answer, now), now)
+
+    def set_voters(self, version: int, voters: tuple[int, ...], now: Mono) -> None:
+        """Vote and count with version `version` of the voter set; rounds of another are refused."""
+        self.voter.voter_set, self.voter.voters = version, voters
+        self.claims.set_voters(version, voters, now)
+
+    def _hurry(self) -> None:
+        """A lease was freed here: the next tick asks for what local daemons seek."""
+        if self.voter.frees != self._frees:
+            self._frees = self.voter.frees
+            self.claims.hurry()
+
+    def _others(self) -> tuple[int, ...]:
+        return tuple(v for v in self.claims.voters if v != self.server)
+
+    def _send(self, asked: Round | None, now: Mono) -> tuple[Ask, ...]:
+        """Put rounds to the own voter at once, to the others as messages."""
+        asks: tuple[Ask, ...] = ()
+        while asked is not None:
+            asks += tuple(Ask(v, asked) for v in self._others())
+            if self.server not in self.claims.voters:
+                break
+            asked = self.claims.answered(self.server, self.voter.vote(asked, now), now)
+        return asks

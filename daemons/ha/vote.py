@@ -1,0 +1,309 @@
+"""A keeper's votes: what it promised, to whom, and what it may still promise.
+
+The one thing to know: `Promises` is durable. Whenever `promises.serial` has grown, the caller writes
+it down and fsyncs before any answer or round leaves the server. Everything else here is volatile
+and made good by the quarantine after a start. Rules: ARCHITECTURE.md, "Leases and epochs".
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from daemons.ha.terms import Terms
+from daemons.model.clock import Mono
+from daemons.model.cluster import SERVERS_MAX, Epoch
+from daemons.wire.board import (
+    GrantLine,
+    Promise,
+    ReleaseLine,
+    RenewLine,
+    Revoke,
+    Revoked,
+    Round,
+    StatusLine,
+    VoteLine,
+    Votes,
+    VotesCopy,
+)
+
+NEVER = Mono(float("-inf"))
+NOTHING = Promise()
+
+
+class Promises(Struct):
+    """The durable part of a keeper's board; one file. `serial` grows with every change."""
+
+    names: dict[str, Promise] = {}  # by lease name
+    issued: dict[str, Epoch] = {}  # highest epoch this server ever claimed with, by lease name
+    state: Literal["kept", "new", "lost"] = "kept"
+    serial: int = 0
+
+    def put(self, name: str, promise: Promise) -> None:
+        """Replace what is promised for `name`."""
+        if self.names.get(name) != promise:
+            self.names[name] = promise
+            self.serial += 1
+
+
+def no_promises(is_new: bool) -> Promises:
+    """Return the promises of a keeper that finds no file: first start of this server, or lost votes.
+
+    A new server has never promised anything; it asks the others during its quarantine and then goes
+    on with what it heard. One that is not new must hear a majority of them first.
+    """
+    return Promises(state="new" if is_new else "lost", serial=1)
+
+
+class Standing(Struct, frozen=True):
+    """One lease as a voter sees it; for display and for the leader's view, never for acting."""
+
+    name: str
+    epoch: Epoch
+    daemon: str
+    instance: str
+    live: bool  # neither run out nor given back, on this voter's clock
+
+
+class Voter:
+    """One server's vote. Volatile: when each lease runs out, which were given back."""
+
+    def __init__(
+        self, server: int, voters: tuple[int, ...], terms: Terms, promises: Promises, now: Mono
+    ) -> None:
+        """Start in quarantine: leases this voter forgot by restarting run out before it grants again."""
+        self.server = server
+        self.voters = voters
+        self.voter_set = 0
+        self.terms = terms
+        self.promises = promises
+        self.quarantine = Mono(now + terms.lease_s)
+        self._until: dict[str, Mono] = {}  # by lease name, on this voter's clock
+        self._freed: dict[str, Epoch] = {}  # given back or vouched gone, by lease name
+        self._copies: dict[int, VotesCopy] = {}
+        self.frees = 0  # leases freed so far: a caller sees by it that one may be had now
+
+    # -- answering
+
+    def vote(self, asked: Round, now: Mono) -> Votes:
+        """Return this voter's answer to `asked`; note what it says is gone or given back first."""
+        if why := self._refused(asked):
+            return Votes(self.server, asked.serial, refused=why)
+        self._settle(now)
+        self.vouch(asked.server, asked.gone)
+        answers = []
+        for line in asked.lines:
+            match line:
+                case ReleaseLine():
+                    self._release(line)
+                case StatusLine():
+                    answers.append(self._answer(line, self._refusal(line, now)))
+                case GrantLine():
+                    answers.append(self._answer(line, self._grant(line, now)))
+                case RenewLine():
+                    answers.append(self._answer(line, self._renew(line, now)))
+        return Votes(self.server, asked.serial, tuple(answers))
+
+    def vouch(self, server: int, gone: tuple[str, ...]) -> None:
+        """Free what instances in `gone` hold, if `server`, whose keeper says so, is their own."""
+        for name, promise in self.promises.names.items():
+            if promise.instance in gone and self._own_keeper(server, promise):
+                self._free(name, promise)
+
+    def revoke(self, order: Revoke) -> Revoked:
+        """Obey `order` unless a newer leader is known or has revoked the same lease."""
+        promise = self.promised(order.name)
+        leader = max(
+            self.promised("arbiter").epoch, promise.revoked.arbiter_epoch if promise.revoked else 0
+        )
+        if ok := order.arbiter_epoch >= leader:
+            self.promises.put(order.name, replace(promise, revoked=order))
+        return Revoked(order.name, ok, promise.epoch)
+
+    def raise_floor(self, name: str, version_no: int) -> None:
+        """Refuse claims on `name` with a version below `version_no` from now on."""
+        promise = self.promised(name)
+        self.promises.put(name, replace(promise, floor=max(promise.floor, version_no)))
+
+    # -- votes lost or never had
+
+    def copy(self) -> VotesCopy:
+        """Return what this voter promised, for one that lost its votes."""
+        return VotesCopy(self.server, self.promises.state != "kept", dict(self.promises.names))
+
+    def wants_copies(self) -> bool:
+        """Return whether the other voters should be asked with `CopyVotes`."""
+        return self.promises.state != "kept"
+
+    def copied(self, copy: VotesCopy, now: Mono) -> None:
+        """Take over the highest promises of `copy`; vote again once enough others have answered."""
+        others = [v for v in self.voters if v != self.server]
+        if not self.wants_copies() or copy.server not in others:
+            return
+        self._copies[copy.server] = copy
+        for name, theirs in copy.promises.items():
+            self.promises.put(name, _highest(self.promised(name), theirs))
+        sound = [c for c in self._copies.values() if not c.lost]
+        all_empty = len(self._copies) == len(others) and not any(
+            c.promises for c in self._copies.values()
+        )
+        if self.promises.state == "lost" and (len(sound) > len(others) // 2 or all_empty):
+            self.reset(now)
+
+    def reset(self, now: Mono) -> None:
+        """Vote again, after a quarantine, with the promises at hand: enough were copied, or the operator says so."""
+        self.promises.state = "kept"
+        self.promises.serial += 1
+        self.quarantine = Mono(now + self.terms.lease_s)
+
+    def waits_for(self) -> tuple[int, ...]:
+        """Return the servers whose votes this voter still misses; empty when it votes."""
+        if self.promises.state != "lost":
+            return ()
+        sound = {c.server for c in self._copies.values() if not c.lost}
+        return tuple(v for v in self.voters if v != self.server and v not in sound)
+
+    # -- what it knows
+
+    def promised(self, name: str) -> Promise:
+        """Return what is promised for `name`; epoch 0 when nothing is."""
+        return self.promises.names.get(name, NOTHING)
+
+    def standing(self, now: Mono) -> tuple[Standing, ...]:
+        """Return each lease as this voter sees it, by name."""
+        return tuple(
+            Standing(
+                name,
+                p.epoch,
+                p.daemon,
+                p.instance,
+                live=not self._freed_at(name, p) and now < self._until.get(name, NEVER),
+            )
+            for name, p in sorted(self.promises.names.items())
+        )
+
+    # -- the rules
+
+    def _refused(self, asked: Round) -> str:
+        if self.server not in self.voters:
+            return f"server {self.server} is not a voter"
+        if asked.voter_set != self.voter_set:
+            return f"voter set {self.voter_set} here, not {asked.voter_set}"
+        return ""
+
+    def _settle(self, now: Mono) -> None:
+        """A new server that heard nobody during its quarantine is the first."""
+        if self.promises.state == "new" and now >= self.quarantine:
+            self.promises.state = "kept"
+            self.promises.serial += 1
+
+    def _grant(self, line: GrantLine | RenewLine, now: Mono) -> str:
+        """Promise the lease, or return why not."""
+        promise = self.promised(line.name)
+        if not self._above(line, promise):
+            return f"promised {promise.epoch} to {promise.daemon}"
+        if why := self._refusal(line, now):
+            return why
+        self.promises.put(
+            line.name,
+            replace(
+                promise,
+                epoch=line.epoch,
+                daemon=line.daemon,
+                instance=line.instance,
+                claim=max(promise.claim, line.claim),
+            ),
+        )
+        self._count(line.name, now)
+        return ""
+
+    def _renew(self, line: RenewLine, now: Mono) -> str:
+        """Count the lease anew, or return why not. Whoever missed the grant grants it now, by the same rules."""
+        promise = self.promised(line.name)
+        if line.epoch > promise.epoch:
+            return self._grant(line, now)
+        if line.epoch < promise.epoch or line.instance != promise.instance:
+            return f"promised {promise.epoch} to {promise.daemon}"
+        if self.promises.state == "lost":
+            return "votes lost"
+        if self._freed_at(line.name, promise):
+            return "given back"
+        if why := self._blocked(promise, line.daemon):
+            return why
+        self._count(line.name, now)
+        return ""
+
+    def _refusal(self, line: StatusLine | GrantLine | RenewLine, now: Mono) -> str:
+        """Return why this voter would not grant the lease to that instance now, "" if it would."""
+        promise = self.promised(line.name)
+        if self.promises.state == "lost":
+            return "votes lost"
+        if why := self._blocked(promise, line.daemon):
+            return why
+        if not self._claim_stands(line, promise):
+            return f"claim {line.claim} is below {promise.claim}, version {promise.floor}"
+        if (promise.epoch and promise.instance == line.instance) or self._freed_at(
+            line.name, promise
+        ):
+            return ""
+        if self._live(line.name, now):
+            return f"held by {promise.daemon}, epoch {promise.epoch}"
+        if now < self.quarantine:
+            return f"started less than {self.terms.lease_s:g} s ago"
+        return ""
+
+    def _above(self, line: GrantLine | RenewLine, promise: Promise) -> bool:
+        return line.epoch > promise.epoch
+
+    def _claim_stands(self, line: StatusLine | GrantLine | RenewLine, promise: Promise) -> bool:
+        """Not ordered by an older leader, nor for an older version, than what was granted or committed."""
+        return line.claim >= promise.claim and line.claim[1] >= promise.floor
+
+    def _blocked(self, promise: Promise, daemon: str) -> str:
+        """Return why a revocation keeps the lease from `daemon`, "" if none does."""
+        order = promise.revoked
+        if order is None or promise.epoch > order.epoch or order.target == daemon:
+            return ""
+        return f"revoked for {order.target}"
+
+    def _live(self, name: str, now: Mono) -> bool:
+        return now < self._until.get(name, NEVER)
+
+    def _count(self, name: str, now: Mono) -> None:
+        self._until[name] = Mono(now + self.terms.lease_s)
+
+    def _release(self, line: ReleaseLine) -> None:
+        promise = self.promised(line.name)
+        if self._same_lease(line, promise):
+            self._free(line.name, promise)
+
+    def _free(self, name: str, promise: Promise) -> None:
+        if not self._freed_at(name, promise):
+            self._freed[name] = promise.epoch
+            self.frees += 1
+
+    def _same_lease(self, line: ReleaseLine, promise: Promise) -> bool:
+        """A late release of an earlier epoch must not free the one its sender holds now."""
+        return line.instance == promise.instance and line.epoch == promise.epoch
+
+    def _own_keeper(self, server: int, promise: Promise) -> bool:
+        """The epoch carries the server through which it was claimed."""
+        return promise.epoch % SERVERS_MAX == server
+
+    def _freed_at(self, name: str, promise: Promise) -> bool:
+        return promise.epoch > 0 and self._freed.get(name) == promise.epoch
+
+    def _answer(self, line: StatusLine | GrantLine | RenewLine, why: str) -> VoteLine:
+        return VoteLine(line.name, line.instance, not why, self.promised(line.name).epoch, why)
+
+
+def _highest(ours: Promise, theirs: Promise) -> Promise:
+    """Return the promise that binds to all that either does."""
+    top = theirs if theirs.epoch > ours.epoch else ours
+    orders = [p.revoked for p in (ours, theirs) if p.revoked]
+    return replace(
+        top,
+        claim=max(ours.claim, theirs.claim),
+        floor=max(ours.floor, theirs.floor),
+        revoked=max(orders, key=lambda o: (o.arbiter_epoch, o.epoch), default=None),
+    )

@@ -1,0 +1,58 @@
+"""When a host or service is checked: spread at the start, then on its own phase for ever.
+
+The one thing to know: a check is due at `previous due time + n * interval`, never at `now + interval`. So
+late results, failovers and busy pollers do not bunch checks together.
+"""
+
+import math
+from hashlib import sha256
+
+from daemons.model.clock import Wall
+from daemons.rules.timeperiod import Period, next_start
+
+_PHASE = 0.6180339887498949  # golden ratio: consecutive indexes land far apart, any number of them evenly
+
+
+def first_check(
+    index: int, interval_s: float, spread_s: float, now: Wall, period: Period | None = None
+) -> Wall | None:
+    """Return when object number `index` of a shard is checked first.
+
+    The objects are spread evenly over min(`interval_s`, `spread_s`) from `now` (max_service_check_spread,
+    max_host_check_spread), then moved into `period`. None: its period never comes.
+    """
+    window_s = min(interval_s, spread_s) if interval_s > 0 else spread_s
+    due = Wall(now + (index * _PHASE) % 1.0 * max(window_s, 0.0))
+    return due if period is None else next_start(period, due)
+
+
+def phase(key: str) -> int:
+    """Return an index for `first_check` out of an object's key: the same on every server."""
+    return int.from_bytes(sha256(key.encode()).digest()[:4], "big")
+
+
+def next_check(
+    last_due: Wall, interval_s: float, now: Wall, period: Period | None = None
+) -> Wall | None:
+    """Return when the check after the one due at `last_due` is due, or None for never.
+
+    `interval_s` is check_interval or, for a move with `retry`, retry_interval; 0 = not on a schedule.
+    On the phase of `last_due`, after `now`, and inside `period` (None = always): where the phase
+    falls outside, the period's start plus the phase's rest, so that a night's checks do not all
+    come in the first second of the morning.
+    """
+    if interval_s <= 0:
+        return None
+    due = last_due + interval_s
+    if due <= now:
+        due += math.floor((now - due) / interval_s + 1) * interval_s
+        if due <= now:  # float dust
+            due += interval_s
+    if period is None or period.always:
+        return Wall(due)
+    start = next_start(period, Wall(due))
+    if start is None or start == due:
+        return start
+    spread = start + (due - start) % interval_s
+    again = next_start(period, Wall(spread))
+    return again if again == spread else start

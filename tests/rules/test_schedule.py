@@ -1,0 +1,69 @@
+"""Checks are spread at the start and keep their phase for ever."""
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemons.model.clock import Wall
+from daemons.model.objects import TimePeriod
+from daemons.rules.schedule import first_check, next_check, phase
+from daemons.rules.timeperiod import compile_period, covers
+
+T0 = Wall(1_795_398_000.0)  # 2026-11-23 01:40 UTC, a Monday
+WORK = compile_period(TimePeriod("w", "", (("monday", "09:00-17:00"),)), {}, "UTC")
+NEVER = compile_period(TimePeriod("never"), {}, "UTC")
+
+
+def test_first_checks_fill_the_spread_evenly():
+    due = sorted(first_check(i, 300.0, 1800.0, T0) for i in range(1000))
+
+    assert due[0] >= T0 and due[-1] < T0 + 300
+    gaps = [b - a for a, b in itertools.pairwise(due)]
+    assert max(gaps) < 3 * 300 / 1000
+
+
+def test_the_spread_is_no_longer_than_the_spread_limit():
+    assert max(first_check(i, 3600.0, 30.0, T0) for i in range(100)) < T0 + 30
+
+
+def test_first_checks_wait_for_their_period():
+    assert covers(WORK, first_check(7, 300.0, 300.0, T0, WORK))
+    assert first_check(7, 300.0, 300.0, T0, NEVER) is None
+
+
+def test_an_object_has_the_same_phase_on_every_server():
+    assert phase("web1;http") == phase("web1;http") != phase("web2;http")
+
+
+def test_a_late_result_does_not_move_the_phase():
+    assert next_check(Wall(1000.0), 60.0, Wall(1003.0)) == 1060.0
+    assert next_check(Wall(1000.0), 60.0, Wall(1060.0)) == 1120.0
+    assert next_check(Wall(1000.0), 60.0, Wall(1175.0)) == 1180.0
+
+
+def test_what_has_no_interval_is_not_scheduled():
+    assert next_check(Wall(1000.0), 0.0, Wall(1003.0)) is None
+
+
+def test_a_period_that_never_comes_ends_the_schedule():
+    assert next_check(Wall(1000.0), 60.0, Wall(1003.0), NEVER) is None
+
+
+def test_checks_outside_their_period_come_on_their_phase_after_its_start():
+    nine = 1_795_424_400.0  # Monday 09:00
+    due = next_check(Wall(T0 + 17.0), 300.0, Wall(T0 + 20.0), WORK)
+
+    assert nine <= due < nine + 300
+    assert (due - (T0 + 17.0)) % 300 == 0
+
+
+@given(
+    st.floats(0, 2e9), st.floats(0.5, 90000), st.floats(-1e6, 1e6), st.sampled_from([None, WORK])
+)
+def test_the_next_check_is_in_the_future_and_inside_the_period(last, interval, later, period):
+    now = Wall(max(last + later, 0.0))
+    due = next_check(Wall(last), interval, now, period)
+
+    assert due is not None and due > now - 1e-3
+    assert period is None or covers(period, due)

@@ -1,0 +1,80 @@
+"""Every recorded answer of a reference server about time periods is our answer too."""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from daemons.model.clock import Wall
+from daemons.model.objects import TimePeriod
+from daemons.rules.timeperiod import compile_period, covers, next_start
+
+GOLDEN = Path(__file__).parents[3] / "shared" / "golden"
+CASES = GOLDEN / "timeperiods.jsonl"
+CONFIG = GOLDEN / "configs" / "timeperiods" / "objects.cfg"
+
+pytestmark = pytest.mark.skipif(
+    not CASES.exists(), reason="the golden data is not beside the checkout"
+)
+
+
+def definitions() -> dict[str, TimePeriod]:
+    """The time periods of the recorded configuration; it uses one level of templates only."""
+    blocks: list[dict[str, str]] = []
+    for block in CONFIG.read_text().split("define timeperiod{")[1:]:
+        fields = {}
+        for line in block.partition("}")[0].splitlines():
+            words = line.strip()
+            if not words or words.startswith("#"):
+                continue
+            key, value = split_line(words)
+            fields[key] = value
+        blocks.append(fields)
+    named = {fields["name"]: fields for fields in blocks if "name" in fields}
+    periods = {}
+    for fields in blocks:
+        whole = {**named.get(fields.get("use", ""), {}), **fields}
+        known = {"timeperiod_name", "alias", "name", "use", "exclude"}
+        periods[fields["timeperiod_name"]] = TimePeriod(
+            fields["timeperiod_name"],
+            fields["alias"],
+            tuple((key, value) for key, value in whole.items() if key not in known),
+            tuple(filter(None, whole.get("exclude", "").split(","))),
+        )
+    return periods
+
+
+def split_line(words: str) -> tuple[str, str]:
+    for key in ("timeperiod_name", "alias", "name", "use", "exclude"):
+        if words.startswith(key + " "):
+            return key, words[len(key) :].strip()
+    key, _, value = words.rpartition(" ")
+    return key.strip(), value
+
+
+def cases() -> dict[str, list[dict]]:
+    by_period = defaultdict(list)
+    for line in CASES.read_text().splitlines() if CASES.exists() else ():
+        case = json.loads(line)
+        by_period[case["timeperiod"]].append(case)
+    return by_period
+
+
+BY_PERIOD = cases()
+
+
+@pytest.mark.parametrize("name", BY_PERIOD)
+def test_recorded_answers_are_ours(name):
+    periods = definitions()
+    wrong = []
+    for case in BY_PERIOD[name]:
+        period = compile_period(periods[name], periods, case["tz"])
+        wall = Wall(case["time"])
+        start = next_start(period, wall)
+        expected = case["next_valid"]
+        if not case["in"] and expected == wall:
+            expected = None
+        if covers(period, wall) != bool(case["in"]) or start != expected:
+            wrong.append((case["tz"], case["local"], case["in"], case["next_valid_local"], start))
+    assert not wrong, f"{len(wrong)} of {len(BY_PERIOD[name])}: {wrong[:6]}"

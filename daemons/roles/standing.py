@@ -50,7 +50,7 @@ class Standing:
             return []
         self._beat_due = now.mono + BEAT_S
         self._beating = True
-        message = Beat(self.name, self.role, self.instance, self.pid, wants, report)
+        message = Beat(self.name, self.role, self.instance, self.pid, wants, report, tuple(self.leases.values()))
         return [Call("keeper", message, timeout_s=1.0, lane="beat")]
 
     def beaten(self, answer: Message) -> None:

@@ -7,7 +7,7 @@ from daemons.wire.messages import Delta, Message
 PROTOCOL = 1  # lowest version both sides speak is used; see docs/protocol.md
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Message).decode
+_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 _decode_delta = msgspec.msgpack.Decoder(Delta).decode
 
 
@@ -23,7 +23,7 @@ def encode(message: Message | Delta) -> bytes:
 def decode(data: bytes) -> Message:
     """Return the message in `data`. Raises BadMessage; never returns a half-right one."""
     try:
-        return _decode(data)
+        return _decoder.decode(data)
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadMessage(f"{type(error).__name__}: {error}") from error
 

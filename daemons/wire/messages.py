@@ -75,6 +75,15 @@ class Want(Struct, frozen=True, array_like=True):
     lease: str
     arbiter_epoch: Epoch = 0
     n: int = 0
+    fenced_by: Epoch = 0  # a receiver told of this higher epoch: claim above it
+
+
+class Lease(Struct, frozen=True, array_like=True):
+    """One lease as held: act only while `now.mono < until_mono` (this server's CLOCK_BOOTTIME)."""
+
+    name: str
+    epoch: Epoch
+    until_mono: float
 
 
 class Beat(Struct, frozen=True, array_like=True, tag=True):
@@ -86,14 +95,7 @@ class Beat(Struct, frozen=True, array_like=True, tag=True):
     pid: int
     wants: tuple[Want, ...] = ()  # leases it wants or holds; one left out is released
     report: Report = Report()
-
-
-class Lease(Struct, frozen=True, array_like=True):
-    """One lease as held: act only while `now.mono < until_mono` (this server's CLOCK_BOOTTIME)."""
-
-    name: str
-    epoch: Epoch
-    until_mono: float
+    held: tuple[Lease, ...] = ()  # what it was told it holds: a restarted keeper goes on from there
 
 
 class Leases(Struct, frozen=True, array_like=True, tag=True):
@@ -597,6 +599,20 @@ class DaemonEnded(Struct, frozen=True, array_like=True, tag=True):
     code: int  # exit code, or minus the signal
 
 
+class Registered(Struct, frozen=True, array_like=True):
+    """One entry of the name server."""
+
+    name: str  # shinken.<cluster>.<role>.<daemon>
+    uri: str
+    metadata: tuple[str, ...]  # "role=poller", "spare=0", ...
+
+
+class Register(Struct, frozen=True, array_like=True, tag=True):
+    """keeper -> "names": these are all daemons known; replace what is registered. Answered by `Done`."""
+
+    entries: tuple[Registered, ...]
+
+
 class Usage(Struct, frozen=True, array_like=True, tag=True):
     """"daemons" -> keeper, now and then: CPU and memory of the local daemons, by name."""
 
@@ -618,7 +634,7 @@ Message = (
     | Exchange | Lent | TakeActions | Actions | Fence | Claimed
     | Replicate | Copied | TakeBroks | Broks | Submit | Accepted
     | RunChunk | RanChunk | LostRuns | Load | Restored | Save | Saved | Feed | Fed
-    | Journal | Spool | StartDaemon | StopDaemon | DaemonStarted | DaemonEnded | Usage | Shutdown
+    | Journal | Spool | StartDaemon | StopDaemon | DaemonStarted | DaemonEnded | Usage | Register | Shutdown
 )
 
 PAGE_BYTES_MAX = 4_000_000  # of one Page or Replicate

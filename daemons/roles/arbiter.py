@@ -1,0 +1,423 @@
+"""The arbiter: cuts the configuration into shards and, while it leads, says who does what.
+
+Whoever holds the lease "arbiter" leads; all others wait. The leader listens to every keeper and every
+daemon, each in its own lane, plans with `ha.dispatch.plan` and repeats the outcome to all: a lost
+roster is repaired by the next one. Its death stops nothing: shards keep their leases and the roster.
+"""
+
+import logging
+from collections.abc import Mapping
+
+from daemons.ha.dispatch import Seen, View, plan
+from daemons.ha.health import Heard, Health, judge
+from daemons.model.clock import Mono, Now
+from daemons.model.cluster import Cluster, DaemonDef, Epoch
+from daemons.model.objects import ShardDef
+from daemons.roles.role import Call, Unexpected, Wait
+from daemons.roles.standing import Standing
+from daemons.wire.board import Gone, Revoke
+from daemons.wire.messages import (
+    PAGE_BYTES_MAX,
+    Census,
+    CensusAsk,
+    Done,
+    Enrolled,
+    Failed,
+    Fenced,
+    Fetch,
+    Member,
+    Message,
+    NotMine,
+    Page,
+    Placed,
+    Report,
+    Roster,
+    ShardHeld,
+    Shutdown,
+    Want,
+)
+
+log = logging.getLogger(__name__)
+
+LEASE = "arbiter"
+CENSUS_S = 0.5  # between two questions to one keeper
+SETTLE_S = 0.6  # a new leader listens this long before its first plan, unless all have spoken
+SPARE_WAIT_S = 4.0  # a spare lets a master that starts with it lead first
+REVOKE_S = 1.5  # a placement not taken up for so long: the former holder's lease is revoked
+
+
+class Heardof:
+    """What the leader remembers of one daemon between two plans."""
+
+    def __init__(self, define: DaemonDef) -> None:
+        """Never heard."""
+        self.define = define
+        self.at: Mono | None = None  # its last answer
+        self.missed = 0
+        self.asking = False
+        self.due: float = 0.0
+        self.sent: tuple[Epoch, int] = (0, 0)  # roster it was last sent
+        self.instance = ""
+        self.report = Report()
+        self.gone = False
+        self.health = Health("unknown", "not heard yet")
+
+
+class Compiled:
+    """What an arbiter made of its configuration files."""
+
+    def __init__(
+        self,
+        shards: tuple[ShardDef, ...] = (),
+        bodies: Mapping[str, bytes] | None = None,
+        config: str = "",
+        problems: tuple[str, ...] = (),
+    ) -> None:
+        """`bodies` maps a shard's version to its encoded body; `config` is the hash of it all."""
+        self.shards = shards
+        self.bodies = dict(bodies or {})
+        self.config = config
+        self.problems = problems  # of the configuration; not empty = it may not lead
+
+
+class Arbiter:
+    """Role of an arbiter daemon."""
+
+    tick_s = 0.1
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        instance: str,
+        pid: int,
+        cluster: Cluster,
+        compiled: Compiled,
+        durable: bytes = b"",
+        lease_s: float = 2.5,
+    ) -> None:
+        """Start as a standby. `durable` is not used: an arbiter's memory is the cluster itself."""
+        self.name = name
+        self.instance = instance
+        self.cluster = cluster
+        self.compiled = compiled
+        self.lease_s = lease_s
+        self.standing = Standing(name, "arbiter", instance, pid)
+        self.define = cluster.daemon(name)
+        self.started: Mono | None = None
+        self.leading: Epoch = 0
+        self.led_since: Mono = Mono(0.0)
+        self.planned = False
+        self.n = 0
+        self.members: tuple[Member, ...] = ()
+        self.placed: tuple[Placed, ...] = ()
+        self.placed_at: dict[int, Mono] = {}
+        self.revoked_at: dict[int, Mono] = {}
+        self.problems: tuple[str, ...] = ()
+        self.others_config: dict[str, str] = {}
+        self.daemons: dict[str, Heardof] = {}
+        self.census: dict[str, tuple[Mono, Census]] = {}
+        self.census_due: dict[str, float] = {}
+        self.census_asking: set[str] = set()
+        self.history: tuple[str, ...] = ()
+        self.why = "waiting"
+        self.leaving = False
+        self.fenced_by: Epoch = 0
+
+    # -- the three entries
+
+    def handle(self, message: Message, now: Now) -> Message | Wait:
+        """Serve shard pages, hear of the gone, follow another leader."""
+        match message:
+            case Fetch(shard, version, page):
+                return self._page(shard, version, page)
+            case Gone(_, instances):
+                self._gone(instances)
+                return Done()
+            case Roster():
+                return self._other_leader(message, now)
+            case Shutdown():
+                self.leaving = True
+                self._step_down("stopping")
+                return Done()
+            case _:
+                raise Unexpected(type(message).__name__)
+
+    def tick(self, now: Now) -> list[Call]:
+        """Beat; while leading: listen, plan, tell."""
+        if self.started is None:
+            self.started = now.mono
+        calls = self.standing.beat(self._wants(now), self.report(), now)
+        epoch = self.standing.holds(LEASE, now)
+        if epoch < self.fenced_by:
+            epoch = 0  # somebody obeys a higher one: claim above it
+        if epoch != self.leading:
+            self._step_down("the lease ran out") if not epoch else self._lead(epoch, now)
+        if not self.leading:
+            return calls
+        calls += self._ask_keepers(now)
+        self._judge(now)
+        if self.planned or self._settled(now):
+            self._plan(now)
+            calls += self._tell(now)
+            calls += self._revoke(now)
+        return calls
+
+    def answered(self, call: Call, answer: Message, now: Now) -> list[Call]:
+        """Take what keepers and daemons say."""
+        if call.lane == "beat":
+            self.standing.beaten(answer)
+        elif isinstance(call.message, CensusAsk):
+            server = call.to.partition("@")[2]
+            self.census_asking.discard(server)
+            if isinstance(answer, Census):
+                self.census[server] = (now.mono, answer)
+                self._gone(answer.gone)
+        elif isinstance(call.message, Roster) and call.to in self.daemons:
+            self._enrolled(self.daemons[call.to], answer, now)
+        return []
+
+    @property
+    def durable_serial(self) -> int:
+        """Nothing of its own: see __init__."""
+        return 0
+
+    def durable(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def report(self) -> Report:
+        """What status and console show of this arbiter."""
+        epoch = self.leading or self.standing.epoch
+        return Report(
+            active=bool(self.leading),
+            epoch=epoch,
+            roster_n=self.n if self.leading else (self.standing.roster.n if self.standing.roster else 0),
+            config=self.compiled.config,
+            figures={"shards": len(self.compiled.shards)},
+            problems=self.compiled.problems + (self.problems if self.leading else ()),
+            why=self.why,
+        )
+
+    # -- leading or not
+
+    def _wants(self, now: Now) -> tuple[Want, ...]:
+        if self.leaving or self.compiled.problems:
+            return ()
+        spare = self.define is not None and self.define.spare
+        waited = self.started is not None and now.mono - self.started >= SPARE_WAIT_S
+        if spare and not waited and not self.leading:
+            return ()
+        return (Want(LEASE, fenced_by=self.fenced_by),)
+
+    def _lead(self, epoch: Epoch, now: Now) -> None:
+        self.leading = epoch
+        self.led_since = now.mono
+        self.planned = False
+        self.n = 0
+        self.why = "took the lead"
+        roster = self.standing.roster
+        self.members = roster.members if roster else ()
+        self.placed = roster.shards if roster else ()
+        self.placed_at, self.revoked_at = {}, {}
+        self.census, self.census_asking, self.census_due = {}, set(), {}
+        self.daemons = {d.name: Heardof(d) for d in self.cluster.daemons if d.name != self.name}
+        log.info("took the lead arbiter=%s epoch=%d", self.name, epoch)
+
+    def _step_down(self, why: str) -> None:
+        if self.leading:
+            log.warning("no longer leads arbiter=%s epoch=%d why=%r", self.name, self.leading, why)
+            self.why = f"no longer leads: {why}"
+        self.leading = 0
+
+    def _other_leader(self, roster: Roster, now: Now) -> Message:
+        """A leader enrols arbiters too, so that a spare knows the plan it may have to go on with."""
+        if self.leading and roster.epoch < self.leading:
+            return Fenced(LEASE, self.leading)
+        if self.leading and roster.epoch > self.leading:
+            self.fenced_by = roster.epoch
+            self._step_down(f"{roster.leader} leads with a higher epoch")
+        return self.standing.enrol(roster, self.report(), now)
+
+    # -- listening
+
+    def _ask_keepers(self, now: Now) -> list[Call]:
+        calls = []
+        for server in self.cluster.servers:
+            if server.name in self.census_asking or now.mono < self.census_due.get(server.name, 0.0):
+                continue
+            self.census_asking.add(server.name)
+            self.census_due[server.name] = now.mono + CENSUS_S
+            calls.append(Call(f"keeper@{server.name}", CensusAsk(), timeout_s=1.0, lane="census"))
+        return calls
+
+    def _enrolled(self, heard: Heardof, answer: Message, now: Now) -> None:
+        heard.asking = False
+        match answer:
+            case Enrolled(_, instance, report):
+                heard.at, heard.missed = now.mono, 0
+                if instance != heard.instance:
+                    heard.gone = False
+                heard.instance, heard.report = instance, report
+            case Fenced(_, highest):
+                if highest > self.leading:
+                    self.fenced_by = highest
+                    self._step_down(f"{heard.define.name} obeys epoch {highest}")
+            case Failed():
+                heard.missed += 1
+            case _:
+                heard.missed += 1
+
+    def _gone(self, instances: tuple[str, ...]) -> None:
+        for heard in self.daemons.values():
+            if heard.instance and heard.instance in instances and not heard.gone:
+                heard.gone = True
+                heard.due = 0.0
+                log.warning("ended daemon=%s instance=%s", heard.define.name, heard.instance)
+
+    def _judge(self, now: Now) -> None:
+        silence = self._keeper_silence(now)
+        for heard in self.daemons.values():
+            health = judge(
+                Heard(
+                    since_s=now.mono - heard.at if heard.at is not None else -1.0,
+                    missed=heard.missed,
+                    gone=heard.gone,
+                    keeper_silent_s=silence.get(heard.define.address, -1.0),
+                    led_s=now.mono - self.led_since,
+                ),
+                heard.define.max_check_attempts,
+                self.lease_s,
+            )
+            if health.state != heard.health.state and (health.state, heard.health.state) != ("alive", "unknown"):
+                log.warning("daemon=%s is %s, was %s, why=%r", heard.define.name, health.state, heard.health.state, health.why)
+            heard.health = health
+
+    def _keeper_silence(self, now: Now) -> dict[str, float]:
+        """Seconds since each server's keeper was heard, by address: by me or by any keeper I hear."""
+        silence: dict[str, float] = {}
+        address = {s.name: s.address for s in self.cluster.servers}
+        for at, census in self.census.values():
+            since = now.mono - at
+            where = address.get(census.server, "")
+            silence[where] = min(since, silence.get(where, since))
+            if since > self.lease_s:
+                continue  # what it said of others is as old as itself
+            for other in census.servers:
+                if other.age_s >= 0 and other.name in address:
+                    age = other.age_s + since
+                    silence[address[other.name]] = min(age, silence.get(address[other.name], age))
+        return silence
+
+    def _settled(self, now: Now) -> bool:
+        """Has everybody spoken or been judged, or has the time to listen run out?"""
+        if now.mono - self.led_since >= SETTLE_S:
+            return True
+        return all(h.health.state in ("alive", "dead") for h in self.daemons.values())
+
+    # -- planning and telling
+
+    def _plan(self, now: Now) -> None:
+        was_active = {m.name for m in self.members if m.active}
+        seen = tuple(
+            Seen(
+                define=h.define,
+                health=h.health.state,
+                active=h.define.name in was_active
+                if self.members
+                else (h.report.active and h.health.state == "alive"),
+                holds=h.report.shards if h.health.state in ("alive", "suspect") else (),
+            )
+            for h in self.daemons.values()
+        )
+        me = Seen(self.define, "alive", True) if self.define else None
+        fresh = plan(View(self.name, seen + ((me,) if me else ()), self.compiled.shards, self.placed))
+        self.planned = True
+        self.problems = fresh.problems + self._differing()
+        if fresh.members == self.members and fresh.shards == self.placed and self.n:
+            return
+        before = {shard.id: shard.scheduler for shard in self.placed}
+        for shard in fresh.shards:
+            if shard.scheduler != before.get(shard.id):
+                self.placed_at[shard.id] = now.mono
+        for why in fresh.why:
+            log.warning("plan epoch=%d: %s", self.leading, why)
+        self.members, self.placed = fresh.members, fresh.shards
+        self.n += 1
+        if fresh.why:
+            self.why = "; ".join(fresh.why)
+            self.history = (*self.history[-49:], self.why)
+
+    def _differing(self) -> tuple[str, ...]:
+        return tuple(
+            f"{name} has another configuration ({config}) than the leader ({self.compiled.config})"
+            for name, config in sorted(self.others_config.items())
+            if config and config != self.compiled.config
+        )
+
+    def roster(self) -> Roster:
+        """Return the roster as it stands."""
+        return Roster(self.leading, self.n, self.name, self.members, self.placed, self.compiled.config)
+
+    def _tell(self, now: Now) -> list[Call]:
+        """The roster to each daemon: at once when it changed, else each check_interval."""
+        calls = []
+        roster = self.roster()
+        self.others_config = {
+            h.define.name: h.report.config for h in self.daemons.values() if h.define.role == "arbiter"
+        }
+        for heard in self.daemons.values():
+            stale = heard.sent != (roster.epoch, roster.n) and heard.missed == 0
+            if heard.asking or not (stale or now.mono >= heard.due):
+                continue
+            heard.asking, heard.sent = True, (roster.epoch, roster.n)
+            heard.due = now.mono + heard.define.check_interval_s
+            calls.append(Call(heard.define.name, roster, timeout_s=heard.define.timeout_s, lane="roster"))
+        return calls
+
+    def _revoke(self, now: Now) -> list[Call]:
+        """Take a lease from a holder that neither hears the roster nor lets go."""
+        calls = []
+        for shard in self.placed:
+            placed_at = self.placed_at.get(shard.id)
+            heard = self.daemons.get(shard.scheduler)
+            if placed_at is None or heard is None or now.mono - placed_at < REVOKE_S:
+                continue
+            if any(h.id == shard.id and h.epoch for h in heard.report.shards):
+                self.placed_at.pop(shard.id)
+                continue
+            lease = f"shard/{shard.id}"
+            other = self._held_elsewhere(lease, heard.instance)
+            if not other or now.mono - self.revoked_at.get(shard.id, Mono(-9e9)) < REVOKE_S:
+                continue
+            self.revoked_at[shard.id] = now.mono
+            order = Revoke(self.leading, lease, other, shard.scheduler)
+            log.warning("revokes lease=%s epoch=%d for=%s", lease, other, shard.scheduler)
+            calls += [
+                Call(f"keeper@{s.name}", order, timeout_s=1.0, lane="revoke") for s in self.cluster.servers
+            ]
+        return calls
+
+    def _held_elsewhere(self, lease: str, instance: str) -> Epoch:
+        """The epoch under which another instance holds `lease` at some voter, 0 if none does."""
+        held = [
+            seen.epoch
+            for _, census in self.census.values()
+            for seen in census.leases
+            if seen.name == lease and seen.left_s > 0 and seen.holder != instance
+        ]
+        return max(held, default=0)
+
+    # -- shard bodies
+
+    def _page(self, shard: int, version: str, page: int) -> Message:
+        body = self.compiled.bodies.get(version)
+        if body is None:
+            return NotMine(f"shard {shard} version {version} is not of my configuration")
+        pages = max(1, -(-len(body) // PAGE_BYTES_MAX))
+        if not 0 <= page < pages:
+            return NotMine(f"shard {shard} has {pages} pages, not {page + 1}")
+        return Page(shard, version, page, pages, body[page * PAGE_BYTES_MAX : (page + 1) * PAGE_BYTES_MAX])
+
+
+__all__ = ["Arbiter", "Compiled", "ShardHeld"]

@@ -1,0 +1,431 @@
+"""The keeper: one per server. Starts its daemons, vouches for their deaths, votes, holds their leases.
+
+It parses no bulk data: a keeper that is late costs every lease of its server. The board (`ha.board`)
+decides about leases; this role carries its messages, counts the beats of the local daemons as
+progress, and restarts those that ended, later and later when they end soon after their start.
+"""
+
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from daemons.ha.board import Ask, Board
+from daemons.ha.lease import Held
+from daemons.ha.terms import Terms
+from daemons.ha.vote import Promises, no_promises
+from daemons.model.clock import Mono, Now
+from daemons.model.cluster import Cluster, DaemonDef, ServerDef
+from daemons.roles.role import Call, Unexpected, Wait
+from daemons.wire.board import CopyVotes, Gone, Revoke, Round, Votes, VotesCopy
+from daemons.wire.messages import (
+    Beat,
+    Census,
+    CensusAsk,
+    DaemonEnded,
+    DaemonSeen,
+    DaemonStarted,
+    Done,
+    Failed,
+    Lease,
+    Leases,
+    LeaseSeen,
+    Message,
+    Register,
+    Registered,
+    Report,
+    ServerSeen,
+    Shutdown,
+    StartDaemon,
+    StopDaemon,
+    Usage,
+)
+
+log = logging.getLogger(__name__)
+
+RESTART_S = 0.5  # before the first restart of a daemon that ended
+RESTART_S_MAX = 30.0
+STEADY_S = 60.0  # having run this long, a daemon's next end counts as its first
+CENSUS_S = 1.0
+START_S = 20.0  # a start not answered by then is tried again
+STOP_S = 12.0  # daemons get this long to end in order
+LANES = 4  # rounds under way to one voter; one more is dropped, as if lost
+GONE_MAX = 256
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Promises)
+
+
+def voters_of(cluster: Cluster) -> tuple[int, ...]:
+    """Return the indexes of the voting servers: those of the setting `voters`, else up to five, odd.
+
+    Two servers are two voters: design of the two-server set-up.
+    """
+    named = [v.strip() for v in cluster.settings.get("voters", "").split(",") if v.strip()]
+    if named:
+        return tuple(s.index for s in cluster.servers if s.name in named or s.address in named)
+    count = len(cluster.servers)
+    if count > 2:
+        count = min(5, count - (count + 1) % 2)
+    return tuple(s.index for s in cluster.servers[:count])
+
+
+class Local:
+    """One daemon of this server."""
+
+    def __init__(self, define: DaemonDef) -> None:
+        """Not started yet."""
+        self.define = define
+        self.pid = 0
+        self.instance = ""
+        self.started_wall = 0.0
+        self.started: Mono | None = None
+        self.beaten: Mono | None = None
+        self.report = Report()
+        self.restarts = -1  # the first start is none
+        self.short_runs = 0  # ends in a row that came soon after the start
+        self.due: float = 0.0  # start not before
+        self.starting_until: float = 0.0
+        self.stopping = False
+        self.cpu_percent = 0.0
+        self.rss_bytes = 0
+
+
+class Keeper:
+    """Role of a keeper."""
+
+    tick_s = 0.1
+    shutdown_s = STOP_S + 3.0
+
+    def __init__(
+        self,
+        *,
+        instance: str,
+        pid: int,
+        cluster: Cluster,
+        server: ServerDef,
+        terms: Terms,
+        durable: bytes,
+        is_new: bool,
+        jitter: Callable[[], float],
+        release: str = "",
+        voter_only: bool = False,
+    ) -> None:
+        """`durable`: promises as last written, b"" = none; `is_new`: this server never had any."""
+        self.name = f"keeper@{server.name}"
+        self.instance = instance
+        self.pid = pid
+        self.cluster = cluster
+        self.server = server
+        self.terms = terms
+        self.release = release
+        self.promises = _decoder.decode(durable) if durable else no_promises(is_new)
+        self.jitter = jitter
+        self.board: Board | None = None  # made at the first entry: it needs the time
+        mine = () if voter_only else cluster.on(server.address)
+        self.locals = {d.name: Local(d) for d in mine}
+        self.others = {s.name: s for s in cluster.servers if s.name != server.name}
+        self.by_index = {s.index: s for s in cluster.servers}
+        self.busy_lanes: dict[str, set[int]] = {name: set() for name in self.others}
+        self.census: dict[str, tuple[Mono, Census]] = {}
+        self.census_due: float = 0.0
+        self.census_asking: set[str] = set()
+        self.gone: tuple[str, ...] = ()
+        self.stop_deadline: float | None = None
+        self.registered: tuple[Registered, ...] = ()
+        self.waiting: list[Call] = []  # made outside of tick, sent with the next one
+        self.problems: tuple[str, ...] = ()
+
+    # -- the three entries
+
+    def handle(self, message: Message, now: Now) -> Message | Wait:
+        """Take beats, votes, questions and the news of the supervisor."""
+        board = self._board(now)
+        match message:
+            case Beat():
+                return self._beat(message, board, now)
+            case CensusAsk():
+                return self._census(board, now)
+            case Round() | CopyVotes() | Revoke() | Gone():
+                return board.asked(message, now.mono) or Done()
+            case DaemonStarted():
+                self._started(message, now)
+                return Done()
+            case DaemonEnded():
+                self._ended(message, board, now)
+                return Done()
+            case Usage(cpu, rss):
+                for name, local in self.locals.items():
+                    local.cpu_percent = cpu.get(name, 0.0)
+                    local.rss_bytes = rss.get(name, 0)
+                return Done()
+            case Shutdown():
+                return self._shutdown(now)
+            case _:
+                raise Unexpected(type(message).__name__)
+
+    def tick(self, now: Now) -> list[Call]:
+        """Drive the board, start what should run, look at the other servers."""
+        board = self._board(now)
+        calls, self.waiting = self.waiting, []
+        calls += self._carry(board.tick(now.mono))
+        calls += self._supervise(now)
+        if now.mono >= self.census_due:
+            self.census_due = now.mono + CENSUS_S
+            for name in self.others:
+                if name not in self.census_asking:
+                    self.census_asking.add(name)
+                    calls.append(Call(f"keeper@{name}", CensusAsk(), timeout_s=1.0, lane="census"))
+            calls += self._register(now)
+        return calls
+
+    def answered(self, call: Call, answer: Message, now: Now) -> list[Call]:
+        """Count votes, note who answers."""
+        board = self._board(now)
+        server = call.to.partition("@")[2]
+        match call.message:
+            case Round() | CopyVotes():
+                self.busy_lanes[server].discard(int(call.lane.removeprefix("votes")))
+                if isinstance(answer, Votes | VotesCopy):
+                    return self._carry(board.answered(self.others[server].index, answer, now.mono))
+            case CensusAsk():
+                self.census_asking.discard(server)
+                if isinstance(answer, Census):
+                    self.census[server] = (now.mono, answer)
+            case StartDaemon(name):
+                if isinstance(answer, DaemonStarted):
+                    self._started(answer, now)
+                else:
+                    self._not_started(name, answer, now)
+            case _:
+                pass
+        return []
+
+    @property
+    def durable_serial(self) -> int:
+        """Moves with the promises: they are on disk before a vote leaves."""
+        return self.promises.serial
+
+    def durable(self) -> bytes:
+        """The promises."""
+        return _encoder.encode(self.promises)
+
+    def _board(self, now: Now) -> Board:
+        if self.board is None:
+            voters = voters_of(self.cluster)
+            self.board = Board(
+                self.server.index, voters, self.terms, self.promises, self.jitter, now.mono
+            )
+        return self.board
+
+    # -- beats and leases
+
+    def _beat(self, beat: Beat, board: Board, now: Now) -> Message:
+        local = self.locals.get(beat.name)
+        if local is None:
+            return Failed(f"{beat.name} is not a daemon of {self.server.name}")
+        if beat.instance in self.gone:
+            return Failed(f"instance {beat.instance} is gone")
+        local.beaten, local.report = now.mono, beat.report
+        if not local.instance:  # started by hand, or not adopted yet
+            local.instance, local.pid = beat.instance, beat.pid
+            local.started_wall, local.started = now.wall, now.mono
+        claims = board.claims
+        claims.progressed(beat.instance, now.mono)
+        said = {lease.name: lease for lease in beat.held}
+        wanted = set()
+        for want in beat.wants:
+            wanted.add(want.lease)
+            lease = said.get(want.lease)
+            claims.want(
+                want.lease,
+                beat.name,
+                beat.instance,
+                (want.arbiter_epoch, want.n),
+                now.mono,
+                Held(lease.name, lease.epoch, Mono(lease.until_mono)) if lease else None,
+            )
+            if want.fenced_by:
+                claims.fenced(want.lease, beat.instance, want.fenced_by)
+        for held in claims.held(beat.instance, now.mono):
+            if held.name not in wanted:
+                claims.release(held.name, beat.instance, held.epoch, now.mono)
+        for name in said:
+            if name not in wanted:
+                claims.drop(name, beat.instance)
+        return Leases(
+            tuple(Lease(h.name, h.epoch, h.until) for h in claims.held(beat.instance, now.mono)),
+            claims.degraded(now.mono),
+        )
+
+    def _carry(self, asks: tuple[Ask, ...]) -> list[Call]:
+        """Rounds as calls, each in a free lane to its voter; without one it is lost, which the board bears."""
+        calls = []
+        for ask in asks:
+            server = self.by_index[ask.to].name
+            busy = self.busy_lanes[server]
+            lane = next((n for n in range(LANES) if n not in busy), None)
+            if lane is None:
+                continue
+            busy.add(lane)
+            calls.append(
+                Call(f"keeper@{server}", ask.message, self.terms.rpc_timeout_s, f"votes{lane}")
+            )
+        return calls
+
+    # -- the local daemons
+
+    def _supervise(self, now: Now) -> list[Call]:
+        calls: list[Call] = []
+        for name, local in self.locals.items():
+            if self.stop_deadline is not None:
+                if local.pid and not local.stopping:
+                    local.stopping = True
+                    calls.append(Call("daemons", StopDaemon(name, local.pid)))
+                continue
+            if local.pid or now.mono < max(local.due, local.starting_until):
+                continue
+            local.starting_until = now.mono + START_S
+            calls.append(Call("daemons", StartDaemon(name)))
+        return calls
+
+    def _started(self, started: DaemonStarted, now: Now) -> None:
+        local = self.locals.get(started.name)
+        if local is None:
+            return
+        local.pid, local.instance = started.pid, started.instance
+        local.started_wall, local.started = started.started_wall, now.mono
+        local.starting_until = 0.0
+        local.stopping = False
+        local.beaten = None
+        if not started.adopted:
+            local.restarts += 1
+        verb = "adopted" if started.adopted else "started"
+        log.info("%s daemon=%s pid=%d instance=%s", verb, started.name, started.pid, started.instance)
+
+    def _not_started(self, name: str, answer: Message, now: Now) -> None:
+        local = self.locals[name]
+        local.short_runs += 1
+        local.starting_until = 0.0
+        local.due = now.mono + self._pause(local)
+        why = answer.why if isinstance(answer, Failed) else type(answer).__name__
+        log.error("could not start daemon=%s why=%r next_try_s=%.1f", name, why, self._pause(local))
+
+    def _ended(self, ended: DaemonEnded, board: Board, now: Now) -> None:
+        """The whole tree of an instance is gone: vouch for it, tell the arbiters, plan its restart."""
+        board.claims.gone(ended.instance, now.mono)
+        self.gone = (*self.gone[-(GONE_MAX - 1) :], ended.instance)
+        news = Gone(self.server.index, (ended.instance,))
+        for define in self.cluster.daemons:
+            if define.role == "arbiter" and define.name != ended.name:
+                self.waiting.append(Call(define.name, news, timeout_s=1.0, lane="gone"))
+        local = self.locals.get(ended.name)
+        if local is None or local.instance != ended.instance:
+            return
+        ran_s = now.mono - local.started if local.started is not None else 0.0
+        local.short_runs = 0 if ran_s >= STEADY_S else local.short_runs + 1
+        local.pid, local.beaten, local.report = 0, None, Report()
+        local.due = now.mono + self._pause(local)
+        if self.stop_deadline is None:
+            log.warning(
+                "ended daemon=%s pid=%d code=%d ran_s=%.1f restart_in_s=%.1f",
+                ended.name, ended.pid, ended.code, ran_s, self._pause(local),
+            )
+
+    def _pause(self, local: Local) -> float:
+        """Seconds before the next start: doubled with each end that came soon."""
+        return float(min(RESTART_S_MAX, RESTART_S * 2 ** min(10, max(0, local.short_runs - 1))))
+
+    def _shutdown(self, now: Now) -> Message | Wait:
+        if self.stop_deadline is None:
+            self.stop_deadline = now.mono + STOP_S
+        running = [name for name, local in self.locals.items() if local.pid]
+        if running and now.mono < self.stop_deadline:
+            return Wait(self.stop_deadline)
+        return Done()
+
+    # -- what it tells
+
+    def _census(self, board: Board, now: Now) -> Census:
+        return Census(
+            server=self.server.name,
+            instance=self.instance,
+            pid=self.pid,
+            daemons=tuple(self._seen(local, now) for local in self.locals.values()),
+            leases=tuple(
+                LeaseSeen(s.name, s.epoch, s.instance, 1.0 if s.live else 0.0)
+                for s in board.voter.standing(now.mono)
+            ),
+            servers=tuple(self._server_seen(name, board, now) for name in self.others),
+            gone=self.gone,
+            wall=now.wall,
+            problems=self._problems(board),
+            release=self.release,
+            voter_quarantine_s=max(0.0, board.voter.quarantine - now.mono),
+        )
+
+    def _problems(self, board: Board) -> tuple[str, ...]:
+        waits = board.voter.waits_for()
+        if not waits:
+            return self.problems
+        names = ", ".join(self.by_index[w].name for w in waits)
+        return (*self.problems, f"{self.name} lost its votes and waits for those of {names}")
+
+    def _seen(self, local: Local, now: Now) -> DaemonSeen:
+        return DaemonSeen(
+            name=local.define.name,
+            role=local.define.role,
+            pid=local.pid,
+            instance=local.instance if local.pid else "",
+            running=bool(local.pid),
+            beat_age_s=now.mono - local.beaten if local.beaten is not None else -1.0,
+            report=local.report,
+            restarts=max(0, local.restarts),
+            started_wall=local.started_wall,
+            cpu_percent=local.cpu_percent,
+            rss_bytes=local.rss_bytes,
+        )
+
+    def _server_seen(self, name: str, board: Board, now: Now) -> ServerSeen:
+        times = [board.claims.contact[i] for i in (self.others[name].index,) if i in board.claims.contact]
+        if name in self.census:
+            times.append(self.census[name][0])
+        return ServerSeen(name, now.mono - max(times) if times else -1.0)
+
+    def _register(self, now: Now) -> list[Call]:
+        """All daemons that run, here and elsewhere, for the name server, when that changed."""
+        entries: list[Registered] = []
+        for local in self.locals.values():
+            if local.pid and local.beaten is not None:
+                entries.append(self._entry(local.define, self._seen(local, now)))
+        for at, census in self.census.values():
+            for seen in census.daemons:
+                define = self.cluster.daemon(seen.name)
+                if define and seen.running and now.mono - at < 2 * self.terms.lease_s:
+                    entries.append(self._entry(define, seen))
+        fresh = tuple(sorted(entries, key=lambda e: e.name))
+        if fresh == self.registered:
+            return []
+        self.registered = fresh
+        return [Call("names", Register(fresh))]
+
+    def _entry(self, define: DaemonDef, seen: DaemonSeen) -> Registered:
+        name = object_id(self.cluster.name, define.role, define.name)
+        server = next((s.name for s in self.cluster.servers if s.address == define.address), "")
+        return Registered(
+            name=name,
+            uri=f"PYRO:{name}@{define.address}:{define.port}",
+            metadata=(
+                f"role={define.role}",
+                f"realm={define.realm}",
+                f"spare={int(define.spare)}",
+                f"server={server}",
+                f"epoch={seen.report.epoch}",
+                f"instance={seen.instance}",
+            ),
+        )
+
+
+def object_id(cluster: str, role: str, name: str) -> str:
+    """Return the id under which a daemon is exposed and registered."""
+    return f"shinken.{cluster}.{role}.{name}"

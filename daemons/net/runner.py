@@ -14,10 +14,12 @@ from typing import Protocol, TypeVar
 
 from daemons.model.clock import Now
 from daemons.net import clock
+from daemons.net.client import Refused, Unreachable
+from daemons.net.door import Refusal
 from daemons.net.durable import Durable
 from daemons.roles.role import Call, Role, Unexpected, Wait
 from daemons.wire.codec import BadMessage, decode, encode
-from daemons.wire.messages import Failed, Message, Shutdown
+from daemons.wire.messages import FROM_OPERATORS, FROM_PEERS, Failed, Message, Shutdown
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -27,7 +29,7 @@ BUG = 70  # exit code: EX_SOFTWARE
 
 
 class Asker(Protocol):
-    """One way to a peer; raises OSError (or a subclass) when there was no answer."""
+    """One way to a peer; raises Unreachable or Refused when there was no answer."""
 
     def ask(self, body: bytes, timeout_s: float) -> bytes:
         """Return the peer's answer."""
@@ -49,6 +51,7 @@ class Runner:
         services: Mapping[str, Service],
         durable: Durable | None = None,
         read_clock: Callable[[], Now] = clock.now,
+        shutdown_s: float = SHUTDOWN_S,
     ) -> None:
         """`peers` gives a new connection for a name, None for a name that nobody has."""
         self.role = role
@@ -56,6 +59,7 @@ class Runner:
         self.services = dict(services)
         self.durable = durable
         self.read_clock = read_clock
+        self.shutdown_s = shutdown_s
         self.lock = threading.Lock()
         self.ticked = threading.Condition(self.lock)
         self.stopping = threading.Event()
@@ -66,15 +70,22 @@ class Runner:
 
     # -- in
 
-    def ask(self, body: bytes) -> bytes:
-        """Answer one request of a peer. Raises BadMessage and Unexpected: the transport tells the peer."""
+    def ask(self, body: bytes, operator: bool) -> bytes:
+        """Answer one request of a peer. Raises Refusal, which the transport tells the peer.
+
+        `operator`: the caller has proven the operator key.
+        """
         self.figures["asked"] += 1
         try:
             message = decode(body)
-        except BadMessage:
+            kind = type(message)
+            if kind not in FROM_PEERS and not (operator and kind in FROM_OPERATORS):
+                key = " without the operator key" if kind in FROM_OPERATORS else ""
+                raise Unexpected(f"{kind.__name__} is not taken from the network{key}")
+            return encode(self.enter(message))
+        except (BadMessage, Unexpected) as error:
             self.figures["asked_bad"] += 1
-            raise
-        return encode(self.enter(message))
+            raise Refusal(f"{self.role.name}: {error}") from error
 
     def enter(self, message: Message) -> Message:
         """Hand `message` to the role, waiting as long as it says `Wait`."""
@@ -110,7 +121,7 @@ class Runner:
         self._send(calls)
 
     def _end(self) -> None:
-        deadline = self.read_clock().mono + SHUTDOWN_S
+        deadline = self.read_clock().mono + self.shutdown_s
         answer: Message | Wait = Wait(deadline)
         while isinstance(answer, Wait) and self.read_clock().mono < deadline:
             with self.lock:
@@ -171,8 +182,8 @@ class Runner:
             return Failed(f"nobody is called {call.to}")
         try:
             return decode(peer.ask(encode(call.message), call.timeout_s))
-        except OSError as error:
-            return Failed(str(error) or type(error).__name__)
+        except (Unreachable, Refused) as error:
+            return Failed(str(error))
         except BadMessage as error:
             return Failed(f"answered nonsense: {error}")
 

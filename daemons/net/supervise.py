@@ -68,6 +68,7 @@ class Supervisor:
         self.stops: dict[int, float] = {}  # pid -> kill at
         self.epoll = select.epoll()
         self.closing = threading.Event()
+        self.codes: dict[int, int] = {}  # how children ended, by pid, until they are buried
         self._subreaper()
 
     def start(self) -> None:
@@ -152,7 +153,7 @@ class Supervisor:
     def _loop(self) -> None:
         while not self.closing.is_set():
             self.epoll.poll(0.2)
-            codes = _reap()
+            self._collect()
             with self.lock:
                 known = dict(self.running)
                 overdue = [pid for pid, at in self.stops.items() if time.monotonic() > at]
@@ -160,21 +161,26 @@ class Supervisor:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             for pid, (running, fd) in known.items():
-                if pid in codes or _ended(pid, fd):
-                    self._bury(running, fd, codes.get(pid, -1))
+                if pid in self.codes or _ended(pid, fd):
+                    self._bury(running, fd)
 
-    def _bury(self, running: Running, fd: int, code: int) -> None:
+    def _collect(self) -> None:
+        """Note how children ended; those that were nobody's daemon are forgotten."""
+        self.codes.update((pid, code) for pid, code in _reap().items() if pid in self.running)
+
+    def _bury(self, running: Running, fd: int) -> None:
         """End what is left of the daemon's session, then say that it is gone."""
         deadline = time.monotonic() + END_S
         while left := _session(running.pid):
             for pid in left:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
-            _reap()
+            self._collect()
             if time.monotonic() > deadline:
                 log.error("processes of daemon=%s do not end: %s", running.name, left)
                 deadline = time.monotonic() + END_S
             time.sleep(0.005)
+        self._collect()
         with self.lock:
             self.running.pop(running.pid, None)
             self.stops.pop(running.pid, None)
@@ -183,7 +189,7 @@ class Supervisor:
                 os.close(fd)
         for suffix in (".pid", ".run"):
             (self.workdir / f"{running.name}{suffix}").unlink(missing_ok=True)
-        self.tell(DaemonEnded(running.name, running.pid, running.instance, code))
+        self.tell(DaemonEnded(running.name, running.pid, running.instance, self.codes.pop(running.pid, -1)))
 
     def _usage_loop(self) -> None:
         processes: dict[int, psutil.Process] = {}
@@ -249,7 +255,9 @@ def _zombie(pid: int) -> bool:
 def _ended(pid: int, fd: int) -> bool:
     if fd < 0:
         return True
-    return bool(select.select([fd], [], [], 0)[0])
+    poll = select.poll()  # not select.select: it knows no descriptor above 1023
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _reap() -> dict[int, int]:

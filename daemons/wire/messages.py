@@ -522,10 +522,11 @@ class Save(Struct, frozen=True, array_like=True, tag=True):
     changed: dict[str, bytes]
     removed: tuple[str, ...] = ()
     whole: bool = False
+    local: bool = False  # a standby's copy: into this daemon's own store only, not into shared ones
 
 
 class Saved(Struct, frozen=True, array_like=True, tag=True):
-    """The stores have it. `failed` names those that have not."""
+    """The stores have it, except those that `failed` names: they want a whole save when they are back."""
 
     shard: int
     epoch: Epoch
@@ -638,3 +639,12 @@ Message = (
 )
 
 PAGE_BYTES_MAX = 4_000_000  # of one Page or Replicate
+
+# What a peer may send over the network; everything else comes from a role's own runner only.
+FROM_PEERS: frozenset[type] = frozenset(
+    (
+        Beat, CensusAsk, Round, CopyVotes, Revoke, Gone, Roster, Fetch, Exchange, TakeActions, Fence,
+        Replicate, TakeBroks, Submit,
+    )
+)  # fmt: skip
+FROM_OPERATORS: frozenset[type] = frozenset((Shutdown,))  # with the operator key

@@ -1,0 +1,1 @@
+"""Composition and the commands of `shinken` that touch daemons: builds everything below."""

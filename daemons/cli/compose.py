@@ -1,0 +1,378 @@
+"""Builds one process: a role, its local services, its door, its runner. Nothing is decided here."""
+
+import gc
+import logging
+import os
+import random
+import secrets
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from daemons.ha.terms import Terms
+from daemons.model.cluster import PORTS, Cluster, DaemonDef, RoleName
+from daemons.modules.journal import ActionJournal
+from daemons.modules.service import open_modules
+from daemons.modules.spool import CommandSpool
+from daemons.net import clock
+from daemons.net.client import Peer
+from daemons.net.durable import Durable
+from daemons.net.home import Bundle, Home
+from daemons.net.logs import start_logging
+from daemons.net.names import Entry, Names
+from daemons.net.retain import open_retention
+from daemons.net.runner import Asker, Runner, Service
+from daemons.net.secret import read_operator_key, read_secret
+from daemons.net.spawn import WorkerPool
+from daemons.net.supervise import Supervisor, daemon_argv
+from daemons.net.transport import serve
+from daemons.roles.arbiter import Arbiter
+from daemons.roles.broker import Broker
+from daemons.roles.keeper import Keeper, object_id
+from daemons.roles.poller import Poller
+from daemons.roles.reactionner import Reactionner
+from daemons.roles.receiver import Receiver
+from daemons.roles.role import Role
+from daemons.roles.scheduler import Scheduler
+from daemons.wire.messages import (
+    Done,
+    Failed,
+    LostRuns,
+    Message,
+    RanChunk,
+    Register,
+    RunChunk,
+)
+
+RELEASE = "0.1.0"
+IN_FLIGHT = 256  # plugins one worker runs at once
+FRESH = 8  # of these younger than 0.1 s: starting more at once gains nothing
+PREFETCH = 96
+log = logging.getLogger(__name__)
+
+
+class Keys:
+    """The cluster secret and the operator key of a server; None where there is no file."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Read the files. Raises BadSecret."""
+        self.secret = read_secret(bundle.secret_file) if bundle.secret_file else None
+        self.operator = read_operator_key(bundle.operator_key_file) if bundle.operator_key_file else None
+
+
+def port_of(cluster: Cluster, what: str) -> int:
+    """Return the port of every keeper ("keeper") or name server ("names") of the cluster."""
+    return int(cluster.settings.get(f"{what}_port", PORTS[what]))
+
+
+def terms_of(cluster: Cluster) -> Terms:
+    """Return the lease terms that the main file sets."""
+    said = cluster.settings
+    default = Terms()
+    policy = said.get("split_policy", default.split_policy)
+    return Terms(
+        lease_s=float(said.get("lease", default.lease_s)),
+        beat_s=float(said.get("lease_beat", default.beat_s)),
+        split_policy="hold" if policy == "hold" else "takeover",
+        split_delay_s=float(said.get("split_delay", default.split_delay_s)),
+    )
+
+
+def where(bundle: Bundle, to: str) -> tuple[str, int, str] | None:
+    """Return address, port and object id of a peer: a daemon's name, "keeper" or "keeper@<server>"."""
+    cluster = bundle.cluster
+    if to == "keeper" or to.startswith("keeper@"):
+        name = to.partition("@")[2] or bundle.server.name
+        server = next((s for s in cluster.servers if s.name == name), None)
+        if server is None:
+            return None
+        return server.address, port_of(cluster, "keeper"), object_id(cluster.name, "keeper", name)
+    define = cluster.daemon(to)
+    if define is None:
+        return None
+    return define.address, define.port, object_id(cluster.name, define.role, define.name)
+
+
+def peers(bundle: Bundle, sender: str, instance: str, keys: Keys) -> Callable[[str], Asker | None]:
+    """Return what gives a runner a connection of its own to a peer."""
+
+    def find(to: str) -> Asker | None:
+        found = where(bundle, to)
+        if found is None:
+            return None
+        return Peer(*found, sender=sender, instance=instance, secret=keys.secret)
+
+    return find
+
+
+def run_keeper(home: Home) -> int:
+    """Run this server's keeper in the foreground until it is told to stop. Returns the exit code."""
+    bundle = home.read()
+    start_logging(f"keeper@{bundle.server.name}", bundle.cluster.settings.get("log_level", "INFO"))
+    keys = Keys(bundle)
+    instance = secrets.token_hex(8)
+    durable = Durable(home.spool / "votes")
+    mark = home.spool / "was-here"
+    is_new = not durable.exists and not mark.exists()
+    keeper = Keeper(
+        instance=instance,
+        pid=os.getpid(),
+        cluster=bundle.cluster,
+        server=bundle.server,
+        terms=terms_of(bundle.cluster),
+        durable=durable.read(),
+        is_new=is_new,
+        jitter=random.SystemRandom().random,
+        release=RELEASE,
+    )
+    mark.touch()
+    names = Names(secret=keys.secret, log=logging.getLogger("names"))
+    names.start(bundle.server.address, port_of(bundle.cluster, "names"))
+    runner: Runner
+    supervisor = Supervisor(
+        home.path,
+        {d.name: d for d in bundle.cluster.on(bundle.server.address)},
+        lambda define, fresh: daemon_argv(define.role, define.name, fresh, home.path),
+        lambda message: runner.enter(message),
+    )
+    services: Mapping[str, Service] = {"daemons": supervisor.apply, "names": _registrar(names)}
+    runner = Runner(
+        keeper,
+        peers(bundle, keeper.name, instance, keys),
+        services,
+        durable,
+        shutdown_s=keeper.shutdown_s,
+    )
+    (home.path / "keeper.pid").write_text(f"{os.getpid()}\n")
+    supervisor.start()
+    found = where(bundle, "keeper")
+    assert found is not None
+    try:
+        return _serve(runner, found, keys, lambda: {"role": "keeper", "server": bundle.server.name})
+    finally:
+        names.close()
+        (home.path / "keeper.pid").unlink(missing_ok=True)
+
+
+def run_daemon(role: RoleName, name: str, home: Home, instance: str) -> int:
+    """Run one daemon in the foreground until it is told to stop. Returns the exit code."""
+    bundle = home.read()
+    start_logging(name, bundle.cluster.settings.get("log_level", "INFO"))
+    define = bundle.cluster.daemon(name)
+    if define is None or define.role != role:
+        log.error("the configuration defines no %s called %s", role, name)
+        return 2
+    keys = Keys(bundle)
+    instance = instance or secrets.token_hex(8)
+    durable = Durable(home.spool / f"{name}.durable")
+    box: list[Runner] = []  # services talk to the runner that is made from them
+
+    def tell(message: Message) -> Message:
+        return box[0].enter(message)
+
+    made, services, close = BUILDERS[role](bundle, define, home, instance, durable.read(), tell)
+    runner = Runner(made, peers(bundle, name, instance, keys), services, durable)
+    box.append(runner)
+    gc.collect()
+    gc.freeze()
+    found = where(bundle, name)
+    assert found is not None
+    try:
+        return _serve(runner, found, keys, lambda: _health(made, bundle, define))
+    finally:
+        close()
+
+
+Built = tuple[Role, dict[str, Service], Callable[[], None]]
+Tell = Callable[[Message], Message]
+
+
+def _arbiter(
+    bundle: Bundle, define: DaemonDef, home: Home, instance: str, durable: bytes, tell: Tell
+) -> Built:
+    from daemons.cli.configuration import compile_files
+
+    gc.disable()
+    compiled = compile_files(bundle.files)
+    gc.enable()
+    role = Arbiter(
+        name=define.name,
+        instance=instance,
+        pid=os.getpid(),
+        cluster=bundle.cluster,
+        compiled=compiled,
+        durable=durable,
+        lease_s=terms_of(bundle.cluster).lease_s,
+    )
+    return role, {}, lambda: None
+
+
+def _scheduler(
+    bundle: Bundle, define: DaemonDef, home: Home, instance: str, durable: bytes, tell: Tell
+) -> Built:
+    retainer = open_retention(bundle.cluster, define, home.spool)
+    role = Scheduler(
+        name=define.name,
+        instance=instance,
+        pid=os.getpid(),
+        cluster=bundle.cluster,
+        durable=durable,
+        tokens=lambda: secrets.token_hex(6),
+        without=_without(),
+    )
+    return role, {"retention": retainer.apply}, retainer.close
+
+
+def _poller(
+    bundle: Bundle, define: DaemonDef, home: Home, instance: str, durable: bytes, tell: Tell
+) -> Built:
+    pool = _pool(define, tell)
+    role = Poller(
+        name=define.name,
+        instance=instance,
+        pid=os.getpid(),
+        cluster=bundle.cluster,
+        durable=durable,
+        capacity=pool.capacity,
+    )
+    return role, {"exec": _runs(pool)}, pool.close
+
+
+def _reactionner(
+    bundle: Bundle, define: DaemonDef, home: Home, instance: str, durable: bytes, tell: Tell
+) -> Built:
+    pool = _pool(define, tell)
+    journal = ActionJournal(home.spool / f"{define.name}.journal.db")
+    role = Reactionner(
+        name=define.name,
+        instance=instance,
+        pid=os.getpid(),
+        cluster=bundle.cluster,
+        durable=durable,
+        journal=journal.load(),
+    )
+
+    def close() -> None:
+        pool.close()
+        journal.close()
+
+    return role, {"exec": _runs(pool), "journal": journal.apply}, close
+
+
+def _receiver(
+    bundle: Bundle, define: DaemonDef, home: Home, instance: str, durable: bytes, tell: Tell
+) -> Built:
+    raise NotImplementedError
+
+
+def _broker(
+    bundle: Bundle, define: DaemonDef, home: Home, instance: str, durable: bytes, tell: Tell
+) -> Built:
+    raise NotImplementedError
+
+
+BUILDERS: dict[
+    RoleName, Callable[[Bundle, DaemonDef, Home, str, bytes, Tell], Built]
+] = {
+    "arbiter": _arbiter,
+    "scheduler": _scheduler,
+    "poller": _poller,
+    "reactionner": _reactionner,
+    "receiver": _receiver,
+    "broker": _broker,
+}
+
+
+def _pool(define: DaemonDef, tell: Tell) -> WorkerPool:
+    """Workers as the definition says: `max_workers` (0 or more than the cores: one a core)."""
+    cores = len(os.sched_getaffinity(0))
+    workers = min(cores, int(define.options.get("max_workers", "0") or 0) or cores)
+    in_flight = int(define.options.get("processes_by_worker", "0") or 0) or IN_FLIGHT
+    return WorkerPool(
+        workers,
+        in_flight,
+        PREFETCH,
+        lambda shard, count, data: tell(RanChunk(shard, count, data)),
+        on_lost=lambda count: tell(LostRuns(count)),
+        fresh=FRESH,
+    )
+
+
+def _runs(pool: WorkerPool) -> Service:
+    def apply(message: Message) -> Message:
+        if not isinstance(message, RunChunk):
+            return Failed(f"not for workers: {type(message).__name__}")
+        pool.submit(message.data, message.count)
+        return Done()
+
+    return apply
+
+
+def _registrar(names: Names) -> Service:
+    def apply(message: Message) -> Message:
+        if not isinstance(message, Register):
+            return Failed(f"not for the name server: {type(message).__name__}")
+        names.replace(
+            Entry(e.name, e.uri, dict(tag.split("=", 1) for tag in e.metadata))
+            for e in message.entries
+        )
+        return Done()
+
+    return apply
+
+
+def _serve(
+    runner: Runner, at: tuple[str, int, str], keys: Keys, health: Callable[[], dict[str, Any]]
+) -> int:
+    address, port, name = at
+    server = serve(
+        address,
+        port,
+        name,
+        lambda asked: runner.ask(asked.body, asked.operator),
+        lambda: {**health(), **{f"net_{k}": v for k, v in runner.figures.items()}},
+        secret=keys.secret,
+        operator_key=keys.operator,
+        log=logging.getLogger("net"),
+    )
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: runner.stop())
+    log.info("serves %s at %s:%d", name, address, port)
+    try:
+        runner.run()
+    finally:
+        server.close()
+    log.info("ended in order")
+    return 0
+
+
+def _health(role: Role, bundle: Bundle, define: DaemonDef) -> dict[str, Any]:
+    report = role.report()
+    return {
+        "name": define.name,
+        "role": define.role,
+        "server": bundle.server.name,
+        "instance": role.instance,
+        "pid": os.getpid(),
+        "release": RELEASE,
+        "active": report.active,
+        "epoch": report.epoch,
+        "config": report.config,
+        "problems": list(report.problems),
+        "figures": dict(report.figures),
+        "wall": clock.now().wall,
+    }
+
+
+def _without() -> frozenset[str]:
+    """Protections switched off, for the drill's test of its own judge; never set in production."""
+    said = os.environ.get("SHINKEN_TEST_WITHOUT", "")
+    if said:
+        log.warning("PROTECTIONS SWITCHED OFF FOR A TEST: %s", said)
+    return frozenset(word for word in said.split(",") if word)
+
+
+def default_workdir(cluster: Cluster) -> Path:
+    """Return the work folder that the main file names."""
+    return Path(cluster.settings.get("workdir", "/var/lib/shinken"))

@@ -15,6 +15,8 @@ from daemons.ha.vote import Promises, Voter
 from daemons.model.clock import Mono
 from daemons.wire.board import CopyVotes, Gone, Revoke, Revoked, Round, Votes, VotesCopy
 
+GENERATIONS_SKIPPED = 64  # at most; of 32768
+
 
 class Ask(Struct, frozen=True):
     """A message to the keeper of the server with index `to`; the answer goes to `Board.answered`."""
@@ -25,6 +27,9 @@ class Ask(Struct, frozen=True):
 
 class Board:
     """`voter` and `claims` of one server. Local rounds are answered at once, without a message."""
+
+    voter_kind: type[Voter] = Voter  # the simulation takes one protection away in a subclass
+    claims_kind: type[Claims] = Claims
 
     def __init__(
         self,
@@ -38,8 +43,8 @@ class Board:
         """Start at `now`, in quarantine. `promises`: what the file held, or `no_promises(...)`."""
         self.server = server
         self.promises = promises
-        self.voter = Voter(server, voters, terms, promises, now)
-        self.claims = Claims(server, voters, terms, promises, jitter, now)
+        self.voter = self.voter_kind(server, voters, terms, promises, now)
+        self.claims = self.claims_kind(server, voters, terms, promises, jitter, now)
         self._copy_at = now
         self._frees = 0
 
@@ -48,15 +53,22 @@ class Board:
 
         `isolated`: neither the peer nor any witness address answers (asked of two voters only).
         """
+        if self.voter.wants_copies() and self._goes_on(now, isolated):
+            self.reset(now)
         asks = self._send(self.claims.tick(now, isolated), now)
-        if not self.voter.wants_copies():
-            return asks
-        if self.claims.alone(now) and self.claims.terms.split_policy == "takeover" and not isolated:
-            self.voter.reset(now)  # of two, the other is silent: the same rule as for a takeover
-        elif now >= self._copy_at:
+        if self.voter.wants_copies() and now >= self._copy_at:
             self._copy_at = Mono(now + self.claims.terms.beat_s)
             asks += tuple(Ask(v, CopyVotes(self.server)) for v in self._others())
         return asks
+
+    def reset(self, now: Mono) -> None:
+        """Vote although the votes are lost: for the operator, who knows what the others promised."""
+        self.voter.reset(1 + int(GENERATIONS_SKIPPED * self.claims.jitter()), now)
+
+    def _goes_on(self, now: Mono, isolated: bool) -> bool:
+        """Enough was copied; or of two in takeover, the other is long silent."""
+        takeover = self.claims.terms.split_policy == "takeover" and not isolated
+        return self.voter.ready(now) or (takeover and self.claims.alone(now))
 
     def asked(
         self, message: Round | CopyVotes | Revoke | Gone, now: Mono
@@ -79,7 +91,7 @@ class Board:
     def answered(self, server: int, answer: Votes | VotesCopy, now: Mono) -> tuple[Ask, ...]:
         """Take the answer of the keeper of `server`; return what follows from it."""
         if isinstance(answer, VotesCopy):
-            self.voter.copied(answer, now)
+            self.voter.copied(answer)
             return ()
         return self._send(self.claims.answered(server, answer, now), now)
 

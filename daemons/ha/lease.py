@@ -250,7 +250,7 @@ class Claims:
         bid.wait = Mono(now + self.terms.lease_s * (0.28 + 0.4 * self.jitter()))
         self._strike(bid)
         seen = max(self._seen.get(bid.name, 0), self.promises.issued.get(bid.name, 0))
-        bid.sought = next_epoch(seen, self.server)
+        bid.sought = next_epoch(seen, self.server, self.promises.generation)
         self.promises.issued[bid.name] = bid.sought
         self.promises.serial += 1
         return GrantLine(bid.name, bid.daemon, bid.instance, bid.sought, bid.claim)

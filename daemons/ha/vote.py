@@ -38,6 +38,7 @@ class Promises(Struct):
     issued: dict[str, Epoch] = {}  # highest epoch this server ever claimed with, by lease name
     state: Literal["kept", "new", "lost"] = "kept"
     serial: int = 0
+    generation: int = 1  # epochs issued here are of this generation or a later one
 
     def put(self, name: str, promise: Promise) -> None:
         """Replace what is promised for `name`."""
@@ -89,7 +90,6 @@ class Voter:
         """Return this voter's answer to `asked`; note what it says is gone or given back first."""
         if why := self._refused(asked):
             return Votes(self.server, asked.serial, refused=why)
-        self._settle(now)
         self.vouch(asked.server, asked.gone)
         answers = []
         for line in asked.lines:
@@ -135,33 +135,43 @@ class Voter:
         """Return whether the other voters should be asked with `CopyVotes`."""
         return self.promises.state != "kept"
 
-    def copied(self, copy: VotesCopy, now: Mono) -> None:
-        """Take over the highest promises of `copy`; vote again once enough others have answered."""
-        others = [v for v in self.voters if v != self.server]
-        if not self.wants_copies() or copy.server not in others:
+    def copied(self, copy: VotesCopy) -> None:
+        """Take over the highest promises of `copy`."""
+        if not self.wants_copies() or copy.server not in self._others():
             return
         self._copies[copy.server] = copy
         for name, theirs in copy.promises.items():
             self.promises.put(name, _highest(self.promised(name), theirs))
-        sound = [c for c in self._copies.values() if not c.lost]
-        all_empty = len(self._copies) == len(others) and not any(
-            c.promises for c in self._copies.values()
-        )
-        if self.promises.state == "lost" and (len(sound) > len(others) // 2 or all_empty):
-            self.reset(now)
 
-    def reset(self, now: Mono) -> None:
-        """Vote again, after a quarantine, with the promises at hand: enough were copied, or the operator says so."""
+    def ready(self, now: Mono) -> bool:
+        """Return whether it may vote again: a majority of the others was copied, or all are empty.
+
+        A new server goes on with what it heard when its quarantine ends.
+        """
+        sound = sum(not copy.lost for copy in self._copies.values())
+        enough = sound > len(self._others()) // 2 or self._all_empty()
+        return enough or (self.promises.state == "new" and now >= self.quarantine)
+
+    def reset(self, skip: int, now: Mono) -> None:
+        """Vote with the promises at hand, because it is `ready` or the operator says so.
+
+        Epochs that it issued itself and forgot, with or without the peer's knowledge, must not be issued
+        again: it leaves out `skip` generations (at least 1; better a random number, as the former skip
+        is forgotten too), unless all voters are empty, at the first start of the cluster.
+        """
+        assert skip >= 1
+        if self.promises.state == "lost":
+            self.quarantine = Mono(now + self.terms.lease_s)
+        self.promises.generation += 0 if self._all_empty() else skip
         self.promises.state = "kept"
         self.promises.serial += 1
-        self.quarantine = Mono(now + self.terms.lease_s)
 
     def waits_for(self) -> tuple[int, ...]:
         """Return the servers whose votes this voter still misses; empty when it votes."""
         if self.promises.state != "lost":
             return ()
         sound = {c.server for c in self._copies.values() if not c.lost}
-        return tuple(v for v in self.voters if v != self.server and v not in sound)
+        return tuple(v for v in self._others() if v not in sound)
 
     # -- what it knows
 
@@ -191,11 +201,13 @@ class Voter:
             return f"voter set {self.voter_set} here, not {asked.voter_set}"
         return ""
 
-    def _settle(self, now: Mono) -> None:
-        """A new server that heard nobody during its quarantine is the first."""
-        if self.promises.state == "new" and now >= self.quarantine:
-            self.promises.state = "kept"
-            self.promises.serial += 1
+    def _others(self) -> tuple[int, ...]:
+        return tuple(v for v in self.voters if v != self.server)
+
+    def _all_empty(self) -> bool:
+        """Nobody has ever promised anything: the first start of the cluster."""
+        heard = len(self._copies) == len(self._others())
+        return heard and not any(copy.promises for copy in self._copies.values())
 
     def _grant(self, line: GrantLine | RenewLine, now: Mono) -> str:
         """Promise the lease, or return why not."""

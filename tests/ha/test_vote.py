@@ -246,31 +246,54 @@ def test_a_voter_that_lost_its_votes_grants_nothing_until_a_majority_of_the_othe
     assert v.waits_for() == (0, 1)
     assert not ask(v, grant(9), at=START + 9 * L).ok
 
-    v.copied(copy_of(0, 4), Mono(START))
-    assert v.waits_for() == (1,)
-    assert not ask(v, grant(9), at=START + 9 * L).ok
+    v.copied(copy_of(0, 4))
+    assert v.waits_for() == (1,) and not v.ready(Mono(START + 99))
 
-    v.copied(copy_of(1, 5), Mono(START))
-    assert v.waits_for() == ()
+    v.copied(copy_of(1, 5))
+    assert v.ready(Mono(START))
+    v.reset(1, Mono(START))
+    assert v.waits_for() == () and not v.wants_copies()
     assert v.promised(SHARD).epoch == epoch(1, 5, 0) and v.promised(SHARD).claim == (3, 5)
     assert not ask(v, grant(9, "b"), at=START + L - 0.1).ok, "after copying, one lease length more"
     assert ask(v, grant(9, "b", claim=(3, 5)), at=START + L).ok
 
 
+def test_what_was_lost_is_not_issued_again():
+    v = voter(no_promises(is_new=False))
+    v.copied(copy_of(0, 4))
+    v.copied(copy_of(1, 5))
+    v.reset(3, Mono(START))
+
+    assert v.promises.generation == 4
+
+
 def test_the_copy_of_a_voter_that_lost_its_own_votes_proves_nothing():
     v = voter(no_promises(is_new=False))
-    v.copied(copy_of(0, 4), Mono(START))
-    v.copied(copy_of(1, lost=True), Mono(START))
+    v.copied(copy_of(0, 4))
+    v.copied(copy_of(1, lost=True))
 
-    assert v.waits_for() == (1,)
+    assert v.waits_for() == (1,) and not v.ready(Mono(START + 99))
 
 
-def test_when_all_are_empty_it_is_the_first_start():
+def test_a_copy_from_a_server_that_is_no_voter_is_ignored():
     v = voter(no_promises(is_new=False))
-    v.copied(copy_of(0, lost=True), Mono(START))
-    v.copied(copy_of(1, lost=True), Mono(START))
+    v.copied(copy_of(2, 4))
+    v.copied(copy_of(7, 4))
 
-    assert v.waits_for() == () and not v.wants_copies()
+    assert v.waits_for() == (0, 1) and v.promised(SHARD).epoch == 0
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_when_all_are_empty_it_is_the_first_start(is_new):
+    v = voter(no_promises(is_new), quarantined=True)
+    v.copied(copy_of(0, lost=True))
+    v.copied(copy_of(1, lost=True))
+
+    assert v.ready(Mono(START))
+    v.reset(3, Mono(START))
+    assert v.promises.generation == 1
+    assert not ask(v, grant(1), at=START + L - 0.1).ok, "the quarantine stands"
+    assert ask(v, grant(1), at=START + L).ok
 
 
 def test_lost_votes_stay_lost_over_a_restart():
@@ -283,9 +306,10 @@ def test_lost_votes_stay_lost_over_a_restart():
 def test_a_new_server_votes_after_its_quarantine_with_what_it_heard():
     v = voter(no_promises(is_new=True), quarantined=True)
     assert v.copy().lost, "it proves nothing yet"
-    v.copied(copy_of(0, 4), Mono(START))
+    v.copied(copy_of(0, 4))
 
-    assert not ask(v, grant(9, "b", claim=(3, 4)), at=START + 1).ok
+    assert not v.ready(Mono(START + L - 0.1)) and v.ready(Mono(START + L))
+    v.reset(1, Mono(START + L))
     assert not ask(v, grant(3, "b", claim=(3, 4)), at=START + L).ok
     assert ask(v, grant(9, "b", claim=(3, 4)), at=START + L).ok
     assert not v.wants_copies()
@@ -293,8 +317,9 @@ def test_a_new_server_votes_after_its_quarantine_with_what_it_heard():
 
 def test_the_operator_may_reset_a_voter():
     v = voter(no_promises(is_new=False))
-    v.reset(Mono(START))
+    v.reset(1, Mono(START))
 
+    assert not ask(v, grant(1), at=START + L - 0.1).ok
     assert ask(v, grant(1), at=START + L).ok
 
 

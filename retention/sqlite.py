@@ -128,12 +128,11 @@ class SqliteRetention:
             notes = []
             rows = db.execute("SELECT key, value, crc FROM record WHERE shard = ?", (row[0],))
             for key, value, crc in rows:
-                if _crc(key, value) == crc:
+                if _sound(key, value, crc):
                     records[key.decode()] = value
                 else:
-                    notes.append(f"{shard}: record {key[:80]!r} is corrupt: checksum")
-        partial = bool(row[4])
-        epoch, n = int(row[2]), int(row[3])
+                    notes.append(f"{shard}: record {key!r:.80} is corrupt")
+        (epoch, n), partial = _position(row[2], row[3]), bool(row[4])
         return Loaded(
             records, epoch, n, corrupt=len(notes), notes=shortened(notes), partial=partial
         )
@@ -147,7 +146,7 @@ class SqliteRetention:
         try:
             try:
                 return call(self._opened())
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.DatabaseError, Damaged) as error:
                 self._close()
                 if not _is_damage(error):
                     raise
@@ -167,12 +166,7 @@ class SqliteRetention:
                     return self._db
             self._close()
         os.makedirs(os.path.dirname(self._path) or ".", mode=0o700, exist_ok=True)
-        try:
-            return self._open()
-        except Damaged as error:
-            self._close()
-            self._move_aside(str(error))
-            return self._open()
+        return self._open()
 
     def _open(self) -> sqlite3.Connection:
         """Open and check the file, made with mode 0600. Raises Damaged, sqlite3.Error, OSError."""
@@ -185,16 +179,11 @@ class SqliteRetention:
         db = self._db = sqlite3.connect(
             self._path, timeout=self._timeout_s, isolation_level=None, check_same_thread=False
         )
-        try:
-            _check(db, self._path)
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            db.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
-            db.executescript(SCHEMA)
-        except sqlite3.DatabaseError as error:
-            if _is_damage(error):
-                raise Damaged(str(error)) from error
-            raise
+        _check(db, self._path)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+        db.executescript(SCHEMA)
         return db
 
     def _close(self) -> None:
@@ -211,6 +200,8 @@ class SqliteRetention:
             number += 1
         aside = f"{self._path}.corrupt-{number}"
         for suffix in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                os.remove(aside + suffix)
             with suppress(FileNotFoundError):
                 os.replace(self._path + suffix, aside + suffix)
         self._aside = f"{self._path} was damaged ({why}) and moved to {aside}"
@@ -250,7 +241,7 @@ def _save(
         db.execute("INSERT INTO shard VALUES (NULL, ?, ?, ?, 1, 0)", (shard, str(epoch), str(n)))
         row = db.execute("SELECT * FROM shard WHERE name = ?", (shard,)).fetchone()
     id_, _, held_epoch, held_n, partial, count = row
-    held = int(held_epoch), int(held_n)
+    held = _position(held_epoch, held_n)
     if admitted(shard, held, epoch, n):
         held = epoch, n
         partial = partial and not whole
@@ -278,11 +269,30 @@ def _amend(db: sqlite3.Connection, id_: int, changed: Records, removed: Collecti
     return max(0, db.executemany("DELETE FROM record WHERE shard = ? AND key = ?", gone).rowcount)
 
 
+def _position(epoch: str, n: str) -> tuple[int, int]:
+    """The position in a row of the table `shard`. Raises Damaged."""
+    try:
+        return int(epoch), int(n)
+    except ValueError as error:
+        raise Damaged(f"position ({epoch}, {n})") from error
+
+
 def _rows(shard: int, records: Records) -> Iterator[tuple[int, bytes, bytes, int]]:
     """Rows of the table `record`."""
     for key, value in records.items():
         name = key.encode()
         yield shard, name, value, _crc(name, value)
+
+
+def _sound(key: object, value: object, crc: object) -> bool:
+    """Whether a row of the table `record` is as we wrote it; sqlite lets any column hold anything."""
+    if not (isinstance(key, bytes) and isinstance(value, bytes)) or _crc(key, value) != crc:
+        return False
+    try:
+        key.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _crc(key: bytes, value: bytes) -> int:
@@ -303,7 +313,8 @@ def _transaction(db: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[No
     db.execute("COMMIT")
 
 
-def _is_damage(error: sqlite3.Error) -> bool:
+def _is_damage(error: Exception) -> bool:
     """Whether the file itself is broken, as against locked, full or not to be written."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    broken = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return broken or isinstance(error, Damaged)

@@ -1,0 +1,149 @@
+"""Who is in which group: lists of names, nested groups, and expressions over host groups.
+
+The one thing to know: a group's members come from three sides (its `members`, the objects that name
+it, the groups in it), and only the union of all three is used. Loops are errors.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+
+from msgspec import Struct
+
+from daemons.config.complain import Complaints, did_you_mean
+from daemons.config.lexer import Block
+from daemons.config.values import words
+
+
+class Picked(Struct, frozen=True):
+    """Which names a list picks."""
+
+    names: tuple[str, ...]  # in the order written
+    excluded: frozenset[str]
+    unknown: tuple[str, ...]
+
+
+def pick(value: str, known: Collection[str]) -> Picked:
+    """Return what a list of names with `*` and `!name` picks of `known`."""
+    names: dict[str, None] = {}
+    excluded: set[str] = set()
+    unknown: list[str] = []
+    for word in words(value):
+        if word == "*":
+            names |= dict.fromkeys(known)
+        elif word.startswith("!"):
+            excluded.add(word[1:].strip())
+        elif word in known:
+            names[word] = None
+        else:
+            unknown.append(word)
+    kept = tuple(name for name in names if name not in excluded)
+    return Picked(kept, frozenset(excluded), tuple(unknown))
+
+
+class GroupDef(Struct):
+    """One group while it is put together."""
+
+    block: Block
+    attrs: dict[str, str]
+    members: dict[str, None] = {}
+
+
+def nest(kind: str, groups: dict[str, GroupDef], complaints: Complaints) -> None:
+    """Add to each group the members of the groups in it; complain about unknown ones and circles."""
+    attr = f"{kind}_members"
+    done: dict[str, set[str]] = {}
+
+    def members(name: str, path: tuple[str, ...]) -> set[str]:
+        if name in done:
+            return done[name]
+        group = groups[name]
+        found = set(group.members)
+        for inner in words(group.attrs.get(attr, "")):
+            if inner not in groups:
+                complaints.error(
+                    f"{kind} {name}: {kind} {inner} is not defined", group.block.where_of(attr),
+                    did_you_mean(inner, groups),
+                )
+            elif inner in path:
+                complaints.error(
+                    f"{kind}s contain each other in a circle: {' -> '.join((*path, inner))}",
+                    group.block.where_of(attr),
+                )
+            elif len(path) < 100:
+                found |= members(inner, (*path, inner))
+        done[name] = found
+        return found
+
+    for name in sorted(groups):
+        groups[name].members = dict.fromkeys(sorted(members(name, (name,))))
+
+
+_TOKEN = re.compile(r"[,|&+!()]|[^,|&+!()]+")
+_NESTING_MAX = 50
+
+
+class BadExpression(Exception):
+    """An operator wrote an expression over host groups that cannot be read; the text says why."""
+
+
+def hosts_of(
+    expression: str, groups: Mapping[str, Collection[str]], everybody: Collection[str]
+) -> tuple[set[str], tuple[str, ...]]:
+    """Return the hosts that an expression over host groups picks, and the groups it does not know.
+
+    `,` and `|` unite, `&` and `+` intersect and bind closer, `!` takes away, `*` is every host.
+    Raises BadExpression.
+    """
+    unknown: list[str] = []
+    tokens = [t.strip() for t in _TOKEN.findall(expression) if t.strip()]
+
+    def union(at: int, depth: int) -> tuple[set[str], int]:
+        wanted: set[str] = set()
+        unwanted: set[str] = set()
+        while at < len(tokens) and tokens[at] != ")":
+            if tokens[at] in ",|":
+                at += 1
+                continue
+            away, found, at = common(at, depth)
+            (unwanted if away else wanted).update(found)
+        return wanted - unwanted, at
+
+    def common(at: int, depth: int) -> tuple[bool, set[str], int]:
+        away, found, at = one(at, depth)
+        while at < len(tokens) and tokens[at] in "&+":
+            without, other, at = one(at + 1, depth)
+            if away and not without:
+                away, found = False, other - found
+            else:
+                found = found - other if without and not away else (
+                    found | other if without else found & other
+                )
+        return away, found, at
+
+    def one(at: int, depth: int) -> tuple[bool, set[str], int]:
+        away = False
+        while at < len(tokens) and tokens[at] == "!":
+            away, at = not away, at + 1
+        if at == len(tokens) or tokens[at] in ",|&+)":
+            raise BadExpression(f"a group is missing in '{expression}'")
+        if depth > _NESTING_MAX:
+            raise BadExpression(f"'{expression[:40]}' is nested too deeply")
+        if tokens[at] == "(":
+            found, at = union(at + 1, depth + 1)
+            if at == len(tokens):
+                raise BadExpression(f"a ')' is missing in '{expression}'")
+            return away, found, at + 1
+        name = tokens[at]
+        if name == "*":
+            return away, set(everybody), at + 1
+        if name not in groups:
+            unknown.append(name)
+            return away, set(), at + 1
+        return away, set(groups[name]), at + 1
+
+    if "".join(words(expression)) in groups:
+        return set(groups["".join(words(expression))]), ()
+    found, at = union(0, 0)
+    if at < len(tokens):
+        raise BadExpression(f"a '(' is missing in '{expression}'")
+    return found, tuple(unknown)

@@ -1,0 +1,277 @@
+"""Text of configuration files to settings and `define` blocks, each knowing its file and line.
+
+The one thing to know: a block keeps offsets into its text, not line numbers; lines are counted only
+when somebody complains. Plain blocks (no comment, continuation or brace inside) are cut out by one
+regular expression, with each distinct line split once; all others are read line by line.
+Syntax: config-schema "File syntax"; Nagios Core docs, "Object Definitions".
+"""
+
+import re
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from daemons.config.complain import Complaints
+from daemons.config.schema import KINDS, Kind
+
+
+class Source(Struct, frozen=True, eq=False):
+    """One file: its path as complaints show it, and its text."""
+
+    path: str
+    text: str
+
+
+class Setting(Struct, frozen=True):
+    """One `key=value` line."""
+
+    key: str
+    value: str
+    source: Source
+    offset: int
+
+    @property
+    def where(self) -> str:
+        """Its "file:line"."""
+        return f"{self.source.path}:{self.source.text.count(chr(10), 0, self.offset) + 1}"
+
+
+class Block(Struct, eq=False, gc=False):
+    """One `define TYPE { ... }`. `attrs` holds what it says itself, old spellings renamed."""
+
+    kind: str
+    attrs: dict[str, str]
+    source: Source
+    start: int  # offset of `define`
+    end: int
+
+    @property
+    def where(self) -> str:
+        """ "file:line" of its `define`."""
+        return f"{self.source.path}:{self._line(self.start)}"
+
+    def where_of(self, attr: str) -> str:
+        """Return "file:line" of the (last) line that gives `attr`, else that of its `define`."""
+        kind = KINDS.get(self.kind)
+        renamed = kind.renamed if kind else {}
+        found = -1
+        offset = self.start
+        for line in self.source.text[self.start : self.end].split("\n"):
+            words = line.split(None, 1)
+            if offset != self.start and words:
+                word = words[0].upper() if words[0].startswith("_") else words[0]
+                if renamed.get(word, word) == attr or line.strip().startswith(attr + " "):
+                    found = offset
+            offset += len(line) + 1
+        return f"{self.source.path}:{self._line(found)}" if found >= 0 else self.where
+
+    def _line(self, offset: int) -> int:
+        return self.source.text.count("\n", 0, offset) + 1
+
+
+class Lexed(Struct):
+    """What the files say, in the order of the files."""
+
+    settings: list[Setting]
+    macros: dict[str, str]  # without the dollars
+    blocks: dict[str, list[Block]]  # by type
+
+
+_PLAIN = re.compile(r"[ \t]*define[ \t]+(\w+)[ \t]*\{[ \t]*\n([^{}\\;#]*\n)[ \t]*\}[ \t]*(?:\n|\Z)")
+_BLANK = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*")
+_DEFINE = re.compile(r"\s*define\s+(\w+)\s*(\{?)\s*(.*)", re.DOTALL)
+_NESTED = re.compile(r"\s*define\s+\w+\s*(\{|$)")
+_MACRO = re.compile(r"\$(\w+)\$")
+_TIMES = re.compile(r"(.*?)\s+(\d{1,2}:\d\d\s*-\s*\d{1,2}:\d\d(?:\s*,\s*\d{1,2}:\d\d\s*-\s*\d{1,2}:\d\d)*)")
+_PERIOD_WORDS = frozenset(KINDS["timeperiod"].types)
+Pair = tuple[str, str]
+
+
+class Lexer:
+    """Reads sources one after the other; distinct lines are split once for all of them."""
+
+    def __init__(self, complaints: Complaints) -> None:
+        """Collect what is wrong in `complaints`."""
+        self.out = Lexed([], {}, {})
+        self._complaints = complaints
+        self._pairs: dict[str, Pair | None] = {}
+
+    def read(self, source: Source) -> list[Setting]:
+        """Add what `source` says; return its settings (the caller follows those that include)."""
+        first = len(self.out.settings)
+        if "\r" in source.text:
+            source = Source(source.path, source.text.replace("\r\n", "\n").replace("\r", "\n"))
+        text = source.text
+        pos = 0
+        size = len(text)
+        while pos < size:
+            blank = _BLANK.match(text, pos)
+            if blank and blank.end() > pos:
+                pos = blank.end()
+            plain = _PLAIN.match(text, pos)
+            if plain:
+                self._plain(source, plain)
+                pos = plain.end()
+            elif pos < size:
+                pos = self._slow(source, pos)
+        return self.out.settings[first:]
+
+    def _plain(self, source: Source, match: re.Match[str]) -> None:
+        pairs = self._pairs
+        found = []
+        for line in match[2].split("\n"):
+            try:
+                pair = pairs[line]
+            except KeyError:
+                pair = pairs[line] = _split(line)
+            if pair:
+                found.append(pair)
+        self._block(match[1], found, source, match.start(), match.end())
+
+    def _slow(self, source: Source, pos: int) -> int:
+        """Read one logical line at `pos`, or the whole block it opens; return where to go on."""
+        line, after = _logical_line(source.text, pos)
+        define = _DEFINE.fullmatch(line)
+        if define and (define[2] or _opens_next(source.text, after)):
+            return self._slow_block(source, pos, after, define)
+        if line:
+            self._top_level(source, pos, line)
+        return after
+
+    def _slow_block(self, source: Source, start: int, pos: int, define: re.Match[str]) -> int:
+        found: list[Pair] = []
+        if not define[2]:
+            _, pos = _logical_line(source.text, _opens_next(source.text, pos) - 1)
+        if define[3].strip():
+            self._complaints.error(
+                f"text after the brace of 'define {define[1]}'", _place(source, start),
+                "put each attribute on a line of its own",
+            )
+        for line, at, after in _lines(source.text, pos):
+            if line == "}":
+                self._block(define[1], found, source, start, after)
+                return after
+            if _NESTED.match(line):
+                self._complaints.error(
+                    f"'{line}' inside a 'define {define[1]}' that is not closed",
+                    _place(source, at), "close the block above with a line of only '}'",
+                )
+                self._block(define[1], found, source, start, at)
+                return at
+            if pair := _split(line):
+                found.append(pair)
+        self._complaints.error(
+            f"'define {define[1]}' is never closed", _place(source, start),
+            "close it with a line of only '}'",
+        )
+        self._block(define[1], found, source, start, len(source.text))
+        return len(source.text)
+
+    def _top_level(self, source: Source, pos: int, line: str) -> None:
+        key, equals, value = (part.strip() for part in line.partition("="))
+        if not equals or not key:
+            fix = "close an object with one '}' only" if line == "}" else "write key=value"
+            self._complaints.error(f"'{_short(line)}' is not key=value", _place(source, pos), fix)
+        elif not value:
+            self._complaints.error(f"{key} has no value", _place(source, pos))
+        elif macro := _MACRO.fullmatch(key):
+            self.out.macros[macro[1]] = value
+        else:
+            self.out.settings.append(Setting(key, value, source, pos))
+
+    def _block(self, name: str, pairs: list[Pair], source: Source, start: int, end: int) -> None:
+        kind = KINDS.get(name)
+        attrs = dict(pairs)
+        if kind is None:
+            self._complaints.warning(
+                f"objects of the type '{name}' are not known, this one is ignored",
+                _place(source, start),
+            )
+            return
+        if kind.name == "timeperiod":
+            attrs = dict(_date_range(pair) for pair in pairs)
+        elif len(attrs) != len(pairs):
+            attrs = _merged(kind, pairs)
+        if kind.renamed and not kind.renamed.keys().isdisjoint(attrs):
+            attrs = {kind.renamed.get(key, key): value for key, value in attrs.items()}
+        self.out.blocks.setdefault(name, []).append(Block(name, attrs, source, start, end))
+
+
+def _split(line: str) -> Pair | None:
+    """Return attribute and value of one line of a block, None for an empty or comment line."""
+    words = line.strip().split(None, 1)
+    if not words or words[0].startswith("#"):
+        return None
+    key = words[0].upper() if words[0].startswith("_") else words[0]
+    return key, words[1] if len(words) == 2 else ""
+
+
+def _date_range(pair: Pair) -> Pair:
+    """Return (day expression, times) of a line of a time period that gives a range."""
+    if pair[0] in _PERIOD_WORDS:
+        return pair
+    times = _TIMES.fullmatch(f"{pair[0]} {pair[1]}")
+    return (times[1], re.sub(r"\s", "", times[2])) if times else pair
+
+
+def _merged(kind: Kind, pairs: list[Pair]) -> dict[str, str]:
+    """Return one value per attribute of a block in which some are repeated."""
+    attrs: dict[str, str] = {}
+    for key, value in pairs:
+        if key not in attrs:
+            attrs[key] = value
+        elif key in kind.join:
+            attrs[key] += "," + value.lstrip("+")
+        elif key in kind.keep:
+            attrs[key] += "\n" + value
+        elif not key.startswith("_"):  # custom variables: the first counts
+            attrs[key] = value
+    return attrs
+
+
+def _logical_line(text: str, pos: int) -> tuple[str, int]:
+    """Return the stripped line at `pos` without comment, continuation lines joined, and the next offset."""
+    parts: list[str] = []
+    while True:
+        end = text.find("\n", pos)
+        end = len(text) if end < 0 else end
+        part, pos = text[pos:end], end + 1
+        if not parts and part.lstrip().startswith("#"):
+            return "", pos
+        part = _uncommented(part)
+        stripped = part.rstrip()
+        goes_on = stripped.endswith("\\") and pos <= len(text)
+        part = stripped[:-1] if goes_on else part
+        parts.append(part.lstrip() if parts else part)
+        if not goes_on:
+            return "".join(parts).strip(), pos
+
+
+def _uncommented(line: str) -> str:
+    """Return `line` up to its first `;` that is not `\\;`, those unescaped."""
+    if ";" not in line:
+        return line
+    return re.split(r"(?<!\\);", line, maxsplit=1)[0].replace("\\;", ";")
+
+
+def _lines(text: str, pos: int) -> Iterator[tuple[str, int, int]]:
+    while pos < len(text):
+        line, after = _logical_line(text, pos)
+        if line:
+            yield line, pos, after
+        pos = after
+
+
+def _opens_next(text: str, pos: int) -> int:
+    """Return the offset behind a `{` that stands alone on the next line that says something, else 0."""
+    for line, at, after in _lines(text, pos):
+        return text.find("{", at, after) + 1 if line == "{" else 0
+    return 0
+
+
+def _place(source: Source, offset: int) -> str:
+    return f"{source.path}:{source.text.count(chr(10), 0, offset) + 1}"
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= 40 else line[:37] + "..."

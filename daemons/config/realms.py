@@ -1,0 +1,71 @@
+"""Realms: parts of the world with their own satellites; they may nest.
+
+The one thing to know: with no realm defined there is one called Default, and what names no realm
+belongs to the default one.
+"""
+
+from msgspec import Struct
+
+from daemons.config.complain import Complaints, did_you_mean
+from daemons.config.lexer import Block
+from daemons.config.values import words, yes
+
+IMPLICIT = "Default"
+
+
+class Realms(Struct, frozen=True):
+    """The realms of a configuration."""
+
+    names: tuple[str, ...]
+    default: str
+    parent: dict[str, str] = {}  # of a realm inside another
+
+    def find(self, name: str) -> str | None:
+        """Return the realm called `name`, the default for "", None when there is none."""
+        if not name:
+            return self.default
+        return name if name in self.names else None
+
+    def above(self, name: str) -> tuple[str, ...]:
+        """Return the realms that contain `name`, the nearest first."""
+        found: list[str] = []
+        while name in self.parent and self.parent[name] not in found:
+            name = self.parent[name]
+            found.append(name)
+        return tuple(found)
+
+
+def realms_of(
+    objects: dict[str, tuple[Block, dict[str, str]]], complaints: Complaints
+) -> Realms:
+    """Return the realms; complain about unknown members and about more than one default."""
+    if not objects:
+        return Realms((IMPLICIT,), IMPLICIT)
+    parent: dict[str, str] = {}
+    defaults = []
+    for name, (block, attrs) in objects.items():
+        if yes(attrs.get("default", "0")):
+            defaults.append(name)
+        for attr in ("realm_members", "members"):
+            for inner in words(attrs.get(attr, "")):
+                if inner not in objects:
+                    complaints.error(
+                        f"realm {name}: realm {inner} is not defined", block.where_of(attr),
+                        did_you_mean(inner, objects),
+                    )
+                else:
+                    parent.setdefault(inner, name)
+    if len(defaults) > 1:
+        complaints.error(
+            f"more than one realm is the default: {', '.join(defaults)}",
+            objects[defaults[-1]][0].where_of("default"),
+        )
+    names = tuple(objects)
+    outermost = [name for name in names if name not in parent]
+    default = defaults[0] if defaults else (outermost or list(names))[0]
+    if not defaults and len(outermost) > 1:
+        complaints.warning(
+            f"no realm is the default: {default} is taken", objects[default][0].where,
+            "give one of them 'default 1'",
+        )
+    return Realms(names, default, parent)

@@ -1,0 +1,90 @@
+"""The main file's `key=value` lines: checked, the last of equal keys wins, and `Globals` for the rules.
+
+The one thing to know: what is not set keeps the default of `Globals`; a bad value is complained of
+and then treated as not set.
+"""
+
+from daemons.config.complain import Complaints, did_you_mean
+from daemons.config.lexer import Setting
+from daemons.config.schema import IGNORED, MAIN, MAIN_RENAMED, ONE_OF, OURS
+from daemons.config.values import number, wrong, yes
+from daemons.model.objects import Globals
+
+INCLUDES = frozenset({"cfg_file", "cfg_dir", "resource_file", "triggers_dir"})
+_KNOWN = MAIN | OURS
+_SECONDS = (
+    "service_check_timeout", "host_check_timeout", "notification_timeout", "event_handler_timeout",
+)
+_MINUTES = ("max_service_check_spread", "max_host_check_spread")
+_PERCENT = (
+    "low_service_flap_threshold", "high_service_flap_threshold", "low_host_flap_threshold",
+    "high_host_flap_threshold",
+)
+_FLAGS = (
+    "enable_notifications", "execute_service_checks", "execute_host_checks",
+    "accept_passive_service_checks", "accept_passive_host_checks", "enable_event_handlers",
+    "enable_flap_detection", "check_external_commands", "passive_host_checks_are_soft",
+    "log_initial_states", "log_notifications", "log_service_retries", "log_host_retries",
+    "log_event_handlers", "log_external_commands", "log_passive_checks",
+    "no_event_handlers_during_downtimes", "enable_environment_macros",
+)
+_TEXTS = (
+    "use_timezone", "global_host_event_handler", "global_service_event_handler",
+    "illegal_macro_output_chars", "date_format",
+)
+
+
+def settings_of(settings: list[Setting], complaints: Complaints) -> dict[str, str]:
+    """Return the settings by key, after complaining about unknown keys and bad values."""
+    found: dict[str, str] = {}
+    for setting in settings:
+        key = MAIN_RENAMED.get(setting.key, setting.key)
+        if key in INCLUDES:
+            continue
+        found[key] = setting.value
+        if key in IGNORED:
+            complaints.warning(f"{key} has no effect here", setting.where)
+        elif key not in _KNOWN:
+            complaints.warning(
+                f"there is no setting '{key}', it is kept but has no effect", setting.where,
+                did_you_mean(key, _KNOWN),
+            )
+        elif problem := _wrong(key, setting.value):
+            complaints.error(f"{key} '{setting.value}' {problem}", setting.where)
+            del found[key]
+    return dict(sorted(found.items()))
+
+
+def globals_of(settings: dict[str, str]) -> Globals:
+    """Return what the rules need of checked settings; durations in seconds."""
+    changed: dict[str, object] = {"settings": settings}
+    if found := number(settings.get("interval_length", "")):
+        changed["interval_length_s"] = found
+    for keys, unit_s in ((_SECONDS, 1.0), (_MINUTES, 60.0)):
+        for key in keys:
+            if key in settings:
+                changed[f"{key}_s"] = (number(settings[key]) or 0.0) * unit_s
+    for key in _PERCENT:
+        if key in settings:
+            changed[key] = number(settings[key]) or 0.0
+    for key in _FLAGS:
+        if key in settings:
+            changed[key] = bool(yes(settings[key]))
+    for key in _TEXTS:
+        if key in settings:
+            changed[key] = settings[key]
+    if "max_plugins_output_length" in settings:
+        changed["max_plugins_output_length"] = int(number(settings["max_plugins_output_length"]) or 0)
+    return Globals(**changed)  # type: ignore[arg-type]  # keys and types are the tables above
+
+
+def _wrong(key: str, value: str) -> str:
+    if problem := wrong(_KNOWN[key], value):
+        return problem
+    if key in ONE_OF and value not in ONE_OF[key]:
+        return "is not one of " + ", ".join(ONE_OF[key])
+    if _KNOWN[key] == "number" and (number(value) or 0.0) < 0:
+        return "is negative"
+    if key == "interval_length" and not number(value):
+        return "is not at least 1"
+    return ""

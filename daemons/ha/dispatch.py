@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from daemons.ha.health import State
-from daemons.model.cluster import DaemonDef, RoleName, ShardDef
+from daemons.model.cluster import DaemonDef, RoleName
+from daemons.model.objects import ShardDef
 from daemons.wire.messages import Member, Placed, ShardHeld
 
 SATELLITES: tuple[RoleName, ...] = ("poller", "reactionner")  # share the load

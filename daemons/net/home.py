@@ -1,6 +1,5 @@
 """The work folder of one server: where its files are, and what a started server was started with."""
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -56,10 +55,9 @@ class Home:
         """Return the pid in `<name>.pid`, 0 when there is none or that process has ended."""
         try:
             pid = int((self.path / f"{name}.pid").read_text())
-            os.kill(pid, 0)
         except (OSError, ValueError):
             return 0
-        return pid
+        return pid if alive(pid) else 0
 
     def write(self, bundle: Bundle) -> None:
         """Keep `bundle` for the keeper and daemons. Raises OSError."""
@@ -78,3 +76,12 @@ class Home:
             raise NoHome(f"{self.path} holds no started server; use: shinken start -c FILE --workdir {self.path}") from None
         except msgspec.DecodeError as error:
             raise NoHome(f"{target} is not of this release ({error}); use: shinken start") from None
+
+
+def alive(pid: int) -> bool:
+    """Return whether process `pid` runs (a zombie does not)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return stat.rpartition(b")")[2].split()[0] not in (b"Z", b"X")

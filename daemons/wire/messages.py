@@ -551,6 +551,7 @@ class Fed(Struct, frozen=True, array_like=True, tag=True):
     shard: int
     epoch: Epoch
     n: int
+    lines: int = 0  # log lines among what was fed
 
 
 class Journal(Struct, frozen=True, array_like=True, tag=True):

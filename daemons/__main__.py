@@ -1,0 +1,123 @@
+"""One foreground command per daemon: `python -m daemons ROLE --workdir DIR --name NAME`, or `shinken-ROLE`."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from daemons.model.cluster import ROLES, RoleName
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the process that `argv` names. Returns the exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    what = words[0] if words else ""
+    if what == "watch":
+        from daemons.cli.watch import watch
+
+        return watch(_options("watch", words[1:]).workdir)
+    if what == "keeper":
+        return _keeper(words[1:])
+    for role in ROLES:
+        if what == role:
+            return _daemon(role, words[1:])
+    print(f"usage: python -m daemons {{keeper,{','.join(ROLES)}}} [-h]", file=sys.stderr)
+    return 2
+
+
+def _options(what: str, words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=f"shinken-{what}",
+        description=f"Run one {what} in the foreground, in a work folder that `shinken start` has prepared "
+        "or, with -c, from configuration files.",
+    )
+    parser.add_argument("-c", "--config", action="append", default=[], metavar="FILE", help="configuration file; several are read one after the other")
+    parser.add_argument("--server", default="", metavar="NAME", help="which server this is, when that is not clear from its addresses")
+    parser.add_argument("--workdir", type=Path, default=None, metavar="DIR", help="work folder (default: `workdir` of the main file)")
+    parser.add_argument("--name", default="", metavar="NAME", help="name of the daemon, when this server has several of the role")
+    parser.add_argument("--instance", default="", help=argparse.SUPPRESS)
+    if what == "arbiter":
+        parser.add_argument("-v", "--verify-config", action="store_true", help="check the configuration and exit: 0 good, 1 bad")
+    return parser.parse_args(words)
+
+
+def _keeper(words: list[str]) -> int:
+    from daemons.cli.compose import run_keeper
+    from daemons.cli.start import CannotStart, Options, start
+    from daemons.net.home import Home, NoHome
+
+    options = _options("keeper", words)
+    try:
+        if options.config:
+            return start(Options(tuple(options.config), options.server, str(options.workdir or ""), True), print)
+        return run_keeper(Home(options.workdir or os.getcwd()))
+    except (CannotStart, NoHome) as error:
+        print(f"shinken-keeper: {error}", file=sys.stderr)
+        return 2
+
+
+def _daemon(role: RoleName, words: list[str]) -> int:
+    from daemons.cli.compose import run_daemon
+    from daemons.cli.start import CannotStart, prepare
+    from daemons.net.home import Home, NoHome
+
+    options = _options(role, words)
+    if getattr(options, "verify_config", False):
+        from daemons.cli.verify import verify
+
+        return verify(tuple(options.config), as_json=False)
+    try:
+        if options.config:
+            home = prepare(tuple(options.config), options.server, str(options.workdir or ""), print)
+        else:
+            home = Home(options.workdir or os.getcwd())
+        bundle = home.read()
+        names = [d.name for d in bundle.cluster.on(bundle.server.address) if d.role == role]
+        name = options.name or (names[0] if len(names) == 1 else "")
+        if not name:
+            have = ", ".join(names) or "none"
+            print(f"shinken-{role}: say which with --name; {bundle.server.name} has: {have}", file=sys.stderr)
+            return 2
+        return run_daemon(role, name, home, options.instance)
+    except (CannotStart, NoHome) as error:
+        print(f"shinken-{role}: {error}", file=sys.stderr)
+        return 2
+
+
+def keeper() -> int:
+    """Entry point of shinken-keeper."""
+    return main(["keeper", *sys.argv[1:]])
+
+
+def arbiter() -> int:
+    """Entry point of shinken-arbiter."""
+    return main(["arbiter", *sys.argv[1:]])
+
+
+def scheduler() -> int:
+    """Entry point of shinken-scheduler."""
+    return main(["scheduler", *sys.argv[1:]])
+
+
+def poller() -> int:
+    """Entry point of shinken-poller."""
+    return main(["poller", *sys.argv[1:]])
+
+
+def reactionner() -> int:
+    """Entry point of shinken-reactionner."""
+    return main(["reactionner", *sys.argv[1:]])
+
+
+def receiver() -> int:
+    """Entry point of shinken-receiver."""
+    return main(["receiver", *sys.argv[1:]])
+
+
+def broker() -> int:
+    """Entry point of shinken-broker."""
+    return main(["broker", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,259 @@
+"""`shinken start` and `shinken stop`: one server's keeper and, through it, its daemons."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psutil
+from msgspec import Struct, json
+
+from daemons.cli.compose import Keys, default_workdir, where
+from daemons.cli.configuration import arbiter_complaint, read_configuration
+from daemons.model.cluster import Cluster, ServerDef
+from daemons.net.client import Peer, Refused, Unreachable
+from daemons.net.home import Bundle, Home, NoHome, alive
+from daemons.net.secret import BadSecret, make_operator_key, make_secret
+from daemons.net.supervise import Running
+from daemons.wire.codec import decode, encode
+from daemons.wire.messages import Census, CensusAsk
+
+START_S = 30.0  # until every daemon of the server has beaten once
+STOP_S = 30.0
+Say = Callable[[str], None]
+
+
+class CannotStart(Exception):
+    """What the operator has to mend first; the text says how."""
+
+
+class Options(Struct, frozen=True):
+    """What was typed."""
+
+    files: tuple[str, ...]
+    server: str = ""
+    workdir: str = ""
+    foreground: bool = False
+
+
+def start(options: Options, say: Say) -> int:
+    """Start the keeper of this server and wait until its daemons run. Returns the exit code.
+
+    Raises CannotStart.
+    """
+    home = prepare(options.files, options.server, options.workdir, say)
+    if pid := home.pid("keeper"):
+        say(f"{home.read().server.name} runs already: keeper pid {pid}")
+        return 0
+    if options.foreground:
+        os.execv(sys.executable, [sys.executable, "-m", "daemons", "keeper", "--workdir", str(home.path)])
+    with open(home.log / "keeper.log", "ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "daemons", "watch", "--workdir", str(home.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        )
+    return _await_daemons(home, say)
+
+
+def prepare(files: tuple[str, ...], named: str, workdir: str, say: Say) -> Home:
+    """Check the configuration, find out which server this is, fill its work folder; return that.
+
+    A server that runs already is left as it is. Raises CannotStart.
+    """
+    loaded = read_configuration(files)
+    for complaint in loaded.complaints:
+        if complaint.severity == "error":
+            say(str(complaint))
+    if loaded.cluster is None or any(c.severity == "error" for c in loaded.complaints):
+        raise CannotStart("the configuration is not good: nothing was started (shinken verify says more)")
+    cluster = loaded.cluster
+    server = this_server(cluster, named)
+    names = [server.name, server.address] if named else machine_names()
+    if wrong := arbiter_complaint(cluster, server, names):
+        raise CannotStart(wrong)
+    home = Home(workdir or default_workdir(cluster))
+    if home.pid("keeper"):
+        return home
+    try:
+        home.prepare()
+        home.write(_bundle(cluster, server, files, home, say))
+    except OSError as error:
+        raise CannotStart(f"work folder {home.path}: {error.strerror}") from error
+    return home
+
+
+def stop(workdir: str, say: Say) -> int:
+    """End the keeper and all daemons of a work folder; return when everything has ended. 0 = it has."""
+    home = Home(workdir)
+    pids = {name: pid for name in ("keeper", "watchdog") if (pid := home.pid(name))}
+    left = _runs(home)
+    if not pids and not left:
+        say(f"nothing runs in {home.path}")
+        return 0
+    keeper = pids.get("keeper", 0)
+    if keeper:
+        _signal(keeper, signal.SIGTERM)
+    else:  # nobody is there to do it for us
+        for running in left:
+            _signal(running.pid, signal.SIGTERM)
+        if "watchdog" in pids:
+            _signal(pids["watchdog"], signal.SIGTERM)
+    deadline = time.monotonic() + STOP_S
+    while any(alive(pid) for pid in pids.values()) or _runs(home):
+        if time.monotonic() > deadline:
+            _kill_all(home, list(pids.values()))
+            say("some processes had to be killed")
+            return 0 if not _runs(home) else 1
+        time.sleep(0.05)
+    say(f"everything in {home.path} has ended")
+    return 0
+
+
+def this_server(cluster: Cluster, named: str) -> ServerDef:
+    """Return the server this machine is, or the one that was named. Raises CannotStart."""
+    if named:
+        for server in cluster.servers:
+            if named in (server.name, server.address):
+                return server
+        known = ", ".join(f"{s.name} ({s.address})" for s in cluster.servers)
+        raise CannotStart(f"no daemon has the address {named}; the configuration knows {known}")
+    names = set(machine_names())
+    mine = [s for s in cluster.servers if s.name in names or names & set(_addresses(s.address))]
+    if len(mine) == 1:
+        return mine[0]
+    if not mine:
+        known = ", ".join(f"{s.name} ({s.address})" for s in cluster.servers)
+        raise CannotStart(
+            f"this machine ({', '.join(machine_names()[:3])}) is none of the servers {known}: "
+            "correct an `address`, or say --server NAME"
+        )
+    raise CannotStart(
+        "this machine is all of " + ", ".join(s.name for s in mine) + ": say which with --server NAME"
+    )
+
+
+def machine_names() -> list[str]:
+    """Return what this machine is called: host name, FQDN, then its addresses."""
+    names = [socket.gethostname(), socket.getfqdn()]
+    for found in psutil.net_if_addrs().values():
+        names += [a.address for a in found if a.family in (socket.AF_INET, socket.AF_INET6)]
+    return list(dict.fromkeys(names))
+
+
+def server_census(bundle: Bundle, keys: Keys, server: str, timeout_s: float = 1.0) -> Census | None:
+    """Return what the keeper of `server` says of it, None when it does not answer."""
+    found = where(bundle, f"keeper@{server}")
+    if found is None:
+        return None
+    peer = Peer(*found, sender="shinken", secret=keys.secret, operator_key=keys.operator)
+    try:
+        answer = decode(peer.ask(encode(CensusAsk()), timeout_s))
+    except (Unreachable, Refused):
+        return None
+    finally:
+        peer.close()
+    return answer if isinstance(answer, Census) else None
+
+
+def _bundle(cluster: Cluster, server: ServerDef, files: Sequence[str], home: Home, say: Say) -> Bundle:
+    folder = Path(files[0]).absolute().parent if files else home.path
+    secret = cluster.settings.get("cluster_secret_file", "")
+    loopback = all(_is_loopback(a) for s in cluster.servers for a in _addresses(s.address))
+    if not secret and not loopback:
+        raise CannotStart(
+            "without a cluster secret only loopback addresses are served: add "
+            "cluster_secret_file=cluster.secret to the main file"
+        )
+    key = cluster.settings.get("operator_key_file", "") or str(home.path / "operator.key")
+    try:
+        if secret and not (folder / secret).exists():
+            make_secret(folder / secret)
+            say(f"made {folder / secret}: copy it to the other servers before they start")
+        if not (folder / key).exists():
+            make_operator_key(folder / key)
+    except (OSError, BadSecret) as error:
+        raise CannotStart(str(error)) from error
+    return Bundle(
+        cluster=cluster,
+        server=server,
+        files=tuple(str(Path(f).absolute()) for f in files),
+        secret_file=str(folder / secret) if secret else "",
+        operator_key_file=str(folder / key),
+    )
+
+
+def _await_daemons(home: Home, say: Say) -> int:
+    bundle = home.read()
+    try:
+        keys = Keys(bundle)
+    except BadSecret as error:
+        raise CannotStart(str(error)) from error
+    deadline = time.monotonic() + START_S
+    waiting: list[str] = []
+    while time.monotonic() < deadline:
+        census = server_census(bundle, keys, bundle.server.name)
+        if census is not None:
+            waiting = [d.name for d in census.daemons if d.beat_age_s < 0]
+            if not waiting:
+                say(f"{bundle.server.name}: {len(census.daemons)} daemons run, keeper pid {census.pid}")
+                return 0
+        time.sleep(0.1)
+    logs = home.log
+    if waiting:
+        say(f"not up after {START_S:.0f} s: {', '.join(waiting)}; see {logs}/<name>.log")
+    else:
+        say(f"the keeper does not answer after {START_S:.0f} s; see {logs}/keeper.log")
+    return 1
+
+
+def bundle_of(workdir: str) -> Bundle:
+    """Return what the server of `workdir` was started with. Raises CannotStart."""
+    try:
+        return Home(workdir).read()
+    except NoHome as error:
+        raise CannotStart(str(error)) from error
+
+
+def _runs(home: Home) -> list[Running]:
+    found = []
+    for path in home.path.glob("*.run"):
+        with contextlib.suppress(OSError, ValueError):
+            running = json.decode(path.read_bytes(), type=Running)
+            if alive(running.pid):
+                found.append(running)
+    return found
+
+
+def _kill_all(home: Home, pids: list[int]) -> None:
+    for pid in [*pids, *(running.pid for running in _runs(home))]:
+        with contextlib.suppress(OSError):
+            os.killpg(os.getpgid(pid), signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while _runs(home) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _signal(pid: int, sign: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, sign)
+
+
+def _addresses(name: str) -> list[str]:
+    try:
+        return [name, *{str(info[4][0]) for info in socket.getaddrinfo(name, None)}]
+    except OSError:
+        return [name]
+
+
+def _is_loopback(address: str) -> bool:
+    return address.startswith("127.") or address in ("::1", "localhost")

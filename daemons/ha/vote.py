@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from daemons.ha.terms import Terms
 from daemons.model.clock import Mono
-from daemons.model.cluster import SERVERS_MAX, Epoch
+from daemons.model.cluster import N_MAX, SERVERS_MAX, Epoch
 from daemons.wire.board import (
     GrantLine,
     Promise,
@@ -162,7 +162,10 @@ class Voter:
         assert skip >= 1
         if self.promises.state == "lost":
             self.quarantine = Mono(now + self.terms.lease_s)
-        self.promises.generation += 0 if self._all_empty() else skip
+        if not self._all_empty():
+            seen = max((p.epoch for p in self.promises.names.values()), default=0)
+            highest = max(self.promises.generation, seen // SERVERS_MAX // N_MAX)
+            self.promises.generation = highest + skip
         self.promises.state = "kept"
         self.promises.serial += 1
 

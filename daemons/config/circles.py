@@ -24,7 +24,7 @@ def circles(edges: Mapping[str, Collection[str]]) -> list[tuple[str, ...]]:
                 stack.append((node, True))
                 for other in sorted(edges.get(node, ()), reverse=True):
                     if state.get(other) == 1:
-                        circle = path[path.index(other):]
+                        circle = path[path.index(other) :]
                         least = circle.index(min(circle))
                         found[tuple(circle[least:] + circle[:least])] = None
                     elif other not in state:

@@ -55,7 +55,8 @@ def _groups(contacts: Objects, groups: Objects, complaints: Complaints) -> dict[
         for member in picked.unknown:
             complaints.error(
                 f"contactgroup {name}: contact {member} is not defined",
-                group.block.where_of("members"), did_you_mean(member, contacts),
+                group.block.where_of("members"),
+                did_you_mean(member, contacts),
             )
     for name, (block, attrs) in contacts.items():
         for group_name in words(attrs.get("contactgroups", "")):
@@ -64,7 +65,8 @@ def _groups(contacts: Objects, groups: Objects, complaints: Complaints) -> dict[
             else:
                 complaints.error(
                     f"contact {name}: contactgroup {group_name} is not defined",
-                    block.where_of("contactgroups"), did_you_mean(group_name, made),
+                    block.where_of("contactgroups"),
+                    did_you_mean(group_name, made),
                 )
     nest("contactgroup", made, complaints)
     return made
@@ -79,7 +81,11 @@ class _Reader:
         self._complaints = complaints
 
     def contact(
-        self, name: str, block: Block, attrs: dict[str, str], ways: dict[str, Way],
+        self,
+        name: str,
+        block: Block,
+        attrs: dict[str, str],
+        ways: dict[str, Way],
         groups: tuple[str, ...],
     ) -> Contact:
         """Return one contact."""
@@ -93,7 +99,8 @@ class _Reader:
             else:
                 self._complaints.error(
                     f"contact {name}: notificationway {way} is not defined",
-                    block.where_of("notificationways"), did_you_mean(way, ways),
+                    block.where_of("notificationways"),
+                    did_you_mean(way, ways),
                 )
         return Contact(
             name=name,
@@ -121,7 +128,9 @@ class _Reader:
         for attr in _PERIODS:
             period = attrs.get(attr, "")
             if not period:
-                self._complaints.warning(f"{label}: {attr} is missing, always is meant", block.where)
+                self._complaints.warning(
+                    f"{label}: {attr} is missing, always is meant", block.where
+                )
             elif period not in self._periods:
                 self._undefined(label, block, attr, "time period", period, self._periods)
         return Way(
@@ -130,7 +139,9 @@ class _Reader:
             service_notifications_enabled=_says(attrs, "service_notifications_enabled", True),
             host_notification_period=attrs.get("host_notification_period", ""),
             service_notification_period=attrs.get("service_notification_period", ""),
-            host_notification_options=self._options(label, block, attrs, "host_notification_options"),
+            host_notification_options=self._options(
+                label, block, attrs, "host_notification_options"
+            ),
             service_notification_options=self._options(
                 label, block, attrs, "service_notification_options"
             ),
@@ -156,7 +167,8 @@ class _Reader:
         self, label: str, block: Block, attr: str, what: str, name: str, known: Collection[str]
     ) -> None:
         self._complaints.error(
-            f"{label}: {attr}: {what} {name} is not defined", block.where_of(attr),
+            f"{label}: {attr}: {what} {name} is not defined",
+            block.where_of(attr),
             did_you_mean(name, known),
         )
 

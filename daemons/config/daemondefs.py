@@ -11,14 +11,15 @@ from daemons.config.complain import Complaints, did_you_mean
 from daemons.config.lexer import Block
 from daemons.config.modules import Modules
 from daemons.config.realms import Realms
+from daemons.config.schema import attributes
 from daemons.config.values import number, words, yes
 from daemons.model.cluster import PORTS, ROLES, Cluster, DaemonDef, ModuleDef, RoleName, ServerDef
 
 LOOPBACK = "127.0.0.1"
-_READ = frozenset(
+_READ = attributes(
     """address port spare realm host_name modules timeout data_timeout check_interval
     max_check_attempts manage_sub_realms weight poller_tags reactionner_tags use name register
-    imported_from definition_order""".split()
+    imported_from definition_order"""
 )
 Definitions = dict[RoleName, list[tuple[Block, dict[str, str]]]]
 
@@ -52,7 +53,11 @@ def cluster_of(
 
 
 def _daemon(
-    role: RoleName, block: Block, attrs: dict[str, str], modules: Modules, realms: Realms,
+    role: RoleName,
+    block: Block,
+    attrs: dict[str, str],
+    modules: Modules,
+    realms: Realms,
     complaints: Complaints,
 ) -> DaemonDef | None:
     name = attrs.get(f"{role}_name", "")
@@ -63,7 +68,8 @@ def _daemon(
     realm = "" if role == "arbiter" else realms.find(attrs.get("realm", ""))
     if realm is None:
         complaints.error(
-            f"{label}: realm {attrs['realm']} is not defined", block.where_of("realm"),
+            f"{label}: realm {attrs['realm']} is not defined",
+            block.where_of("realm"),
             did_you_mean(attrs["realm"], realms.names),
         )
         realm = realms.default
@@ -102,9 +108,7 @@ def is_loopback(address: str) -> bool:
     return address.startswith("127.") or address in ("::1", "localhost")
 
 
-def _implicit(
-    daemons: list[DaemonDef], realms: Realms, complaints: Complaints
-) -> list[DaemonDef]:
+def _implicit(daemons: list[DaemonDef], realms: Realms, complaints: Complaints) -> list[DaemonDef]:
     """Return one daemon for each role that has none: beside the master arbiter, else on this machine."""
     arbiter = next((d for d in daemons if d.role == "arbiter" and not d.spare), None)
     address = arbiter.address if arbiter else LOOPBACK
@@ -115,7 +119,10 @@ def _implicit(
         complaints.warning(f"no {role} is defined, one is added at {address}:{PORTS[role]}")
         added.append(
             DaemonDef(
-                name=f"{role}-default", role=role, address=address, port=PORTS[role],
+                name=f"{role}-default",
+                role=role,
+                address=address,
+                port=PORTS[role],
                 realm="" if role == "arbiter" else realms.default,
             )
         )

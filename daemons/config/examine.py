@@ -6,7 +6,7 @@ template is one complaint, however many objects use it.
 
 from daemons.config.complain import Complaints, did_you_mean
 from daemons.config.lexer import Block
-from daemons.config.schema import KINDS, AttrType
+from daemons.config.schema import KINDS, AttrType, attributes
 from daemons.config.templates import NULL
 from daemons.config.values import number, wrong
 
@@ -14,9 +14,9 @@ _TYPED: dict[str, dict[str, AttrType]] = {
     name: {a: t for a, t in kind.types.items() if t in ("number", "bool", "level")}
     for name, kind in KINDS.items()
 }
-_NOT_NEGATIVE = frozenset(
+_NOT_NEGATIVE = attributes(
     """check_interval retry_interval notification_interval first_notification_delay
-    freshness_threshold timeout data_timeout""".split()
+    freshness_threshold timeout data_timeout"""
 )
 _POSITIVE = frozenset({"max_check_attempts", "port"})
 
@@ -34,10 +34,7 @@ def examine(name: str, blocks: list[Block], complaints: Complaints) -> None:
         if not typed_keys.isdisjoint(attrs):
             for attr in typed_keys & attrs:
                 if problem := _wrong(name, attr, typed[attr], attrs[attr]):
-                    complaints.error(
-                        f"{attr} '{attrs[attr]}' {problem}", block.where_of(attr)
-                    )
-
+                    complaints.error(f"{attr} '{attrs[attr]}' {problem}", block.where_of(attr))
 
 
 def _unknown(block: Block, known: frozenset[str] | set[str], complaints: Complaints) -> None:
@@ -45,7 +42,8 @@ def _unknown(block: Block, known: frozenset[str] | set[str], complaints: Complai
         if not attr.startswith("_"):
             complaints.warning(
                 f"a {block.kind} has no attribute '{attr}', it is kept but has no effect",
-                block.where_of(attr), did_you_mean(attr, known),
+                block.where_of(attr),
+                did_you_mean(attr, known),
             )
 
 
@@ -56,7 +54,12 @@ def _wrong(kind: str, attr: str, type: AttrType, value: str) -> str:
         return problem
     if type == "number":
         found = number(value) or 0.0
-        if attr in _NOT_NEGATIVE and found < 0 and not kind.endswith("escalation") and kind != "command":
+        if (
+            attr in _NOT_NEGATIVE
+            and found < 0
+            and not kind.endswith("escalation")
+            and kind != "command"
+        ):
             return "is negative"
         if attr in _POSITIVE and found < 1:
             return "is not at least 1"

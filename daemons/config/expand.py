@@ -59,7 +59,12 @@ def place(
             )
             continue
         named = own.get("host_name")
-        if named in hosts and "hostgroup_name" not in own and "hostgroup_name" not in proto.attrs:
+        if (
+            named is not None
+            and named in hosts
+            and "hostgroup_name" not in own
+            and "hostgroup_name" not in proto.attrs
+        ):
             _put(found, named, Placed(block, proto, description, True), complaints)
             continue
         targets = _Targets(block, proto, description, templates, complaints)
@@ -95,12 +100,15 @@ class _Targets(Struct):
         found |= dict.fromkeys(picked.names, True)
         return {host: how for host, how in found.items() if host not in picked.excluded}
 
-    def _unknown_hosts(self, unknown: tuple[str, ...], others: bool, hosts: Collection[str]) -> None:
+    def _unknown_hosts(
+        self, unknown: tuple[str, ...], others: bool, hosts: Collection[str]
+    ) -> None:
         say = self.complaints.warning if others else self.complaints.error
         for name in unknown:
             say(
                 f"service {self.description}: host {name} is not defined",
-                self.block.where_of("host_name"), did_you_mean(name, hosts),
+                self.block.where_of("host_name"),
+                did_you_mean(name, hosts),
             )
 
     def _of_groups(
@@ -114,7 +122,8 @@ class _Targets(Struct):
             return []
         for name in unknown:
             self.complaints.error(
-                f"service {self.description}: hostgroup {name} is not defined", where,
+                f"service {self.description}: hostgroup {name} is not defined",
+                where,
                 did_you_mean(name, hostgroups),
             )
         return sorted(found)
@@ -138,7 +147,8 @@ def replaces(old: Block, new: Block, label: str, complaints: Complaints) -> bool
     rank_old, rank_new = order(old), order(new)
     if rank_old == rank_new:
         complaints.warning(
-            f"{label} is defined twice, this one is used instead of {old.where}", new.where,
+            f"{label} is defined twice, this one is used instead of {old.where}",
+            new.where,
             "remove one, or give one a lower definition_order",
         )
     return rank_new <= rank_old

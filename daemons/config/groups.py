@@ -61,7 +61,8 @@ def nest(kind: str, groups: dict[str, GroupDef], complaints: Complaints) -> None
         for inner in words(group.attrs.get(attr, "")):
             if inner not in groups:
                 complaints.error(
-                    f"{kind} {name}: {kind} {inner} is not defined", group.block.where_of(attr),
+                    f"{kind} {name}: {kind} {inner} is not defined",
+                    group.block.where_of(attr),
                     did_you_mean(inner, groups),
                 )
             elif inner in path:
@@ -115,8 +116,10 @@ def hosts_of(
             if away and not without:
                 away, found = False, other - found
             else:
-                found = found - other if without and not away else (
-                    found | other if without else found & other
+                found = (
+                    found - other
+                    if without and not away
+                    else (found | other if without else found & other)
                 )
         return away, found, at
 

@@ -82,7 +82,9 @@ _BLANK = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*")
 _DEFINE = re.compile(r"\s*define\s+(\w+)\s*(\{?)\s*(.*)", re.DOTALL)
 _NESTED = re.compile(r"\s*define\s+\w+\s*(\{|$)")
 _MACRO = re.compile(r"\$(\w+)\$")
-_TIMES = re.compile(r"(.*?)\s+(\d{1,2}:\d\d\s*-\s*\d{1,2}:\d\d(?:\s*,\s*\d{1,2}:\d\d\s*-\s*\d{1,2}:\d\d)*)")
+_TIMES = re.compile(
+    r"(.*?)\s+(\d{1,2}:\d\d\s*-\s*\d{1,2}:\d\d(?:\s*,\s*\d{1,2}:\d\d\s*-\s*\d{1,2}:\d\d)*)"
+)
 _PERIOD_WORDS = frozenset(KINDS["timeperiod"].types)
 Pair = tuple[str, str]
 
@@ -144,7 +146,8 @@ class Lexer:
             _, pos = _logical_line(source.text, _opens_next(source.text, pos) - 1)
         if define[3].strip():
             self._complaints.error(
-                f"text after the brace of 'define {define[1]}'", _place(source, start),
+                f"text after the brace of 'define {define[1]}'",
+                _place(source, start),
                 "put each attribute on a line of its own",
             )
         for line, at, after in _lines(source.text, pos):
@@ -154,14 +157,16 @@ class Lexer:
             if _NESTED.match(line):
                 self._complaints.error(
                     f"'{line}' inside a 'define {define[1]}' that is not closed",
-                    _place(source, at), "close the block above with a line of only '}'",
+                    _place(source, at),
+                    "close the block above with a line of only '}'",
                 )
                 self._block(define[1], found, source, start, at)
                 return at
             if pair := _split(line):
                 found.append(pair)
         self._complaints.error(
-            f"'define {define[1]}' is never closed", _place(source, start),
+            f"'define {define[1]}' is never closed",
+            _place(source, start),
             "close it with a line of only '}'",
         )
         self._block(define[1], found, source, start, len(source.text))

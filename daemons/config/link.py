@@ -34,9 +34,17 @@ from daemons.model.objects import (
 IMPLICIT_COMMANDS = ("bp_rule", "_internal_host_up", "_echo")
 # Read and resolved now, acted on by later rules.
 OTHER_KINDS = (
-    "hostdependency", "servicedependency", "escalation", "hostescalation", "serviceescalation",
-    "resultmodulation", "businessimpactmodulation", "checkmodulation", "macromodulation",
-    "discoveryrule", "discoveryrun",
+    "hostdependency",
+    "servicedependency",
+    "escalation",
+    "hostescalation",
+    "serviceescalation",
+    "resultmodulation",
+    "businessimpactmodulation",
+    "checkmodulation",
+    "macromodulation",
+    "discoveryrule",
+    "discoveryrun",
 )
 _BUNDLE = frozenset(FROM_HOST) | frozenset(CONTACT_ATTRS)
 
@@ -74,7 +82,9 @@ class _HostDef(Struct):
     extra: tuple[tuple[str, str], ...] = ()
 
 
-def link(lexed: Lexed, globals: Globals, realms: Realms, illegal: str, complaints: Complaints) -> Objects:
+def link(
+    lexed: Lexed, globals: Globals, realms: Realms, illegal: str, complaints: Complaints
+) -> Objects:
     """Return the objects that `lexed` defines, and complain about what does not fit together.
 
     `illegal` are the characters that names must not have.
@@ -99,8 +109,12 @@ class _Linker:
         commands = self._commands()
         names = {c.name for c in commands}
         contacts, contactgroups = contacts_of(
-            self._objects("contact"), self._objects("contactgroup"),
-            self._objects("notificationway"), names, {p.name for p in periods}, say,
+            self._objects("contact"),
+            self._objects("contactgroup"),
+            self._objects("notificationway"),
+            names,
+            {p.name for p in periods},
+            say,
         )
         known = Known(
             commands=names,
@@ -113,8 +127,12 @@ class _Linker:
         hosts = self._hosts()
         hostgroups = self._hostgroups(hosts)
         services = place(
-            self._blocks("service"), self._of("service"), hosts,
-            {name: group.members for name, group in hostgroups.items()}, self._illegal, say,
+            self._blocks("service"),
+            self._of("service"),
+            hosts,
+            {name: group.members for name, group in hostgroups.items()},
+            self._illegal,
+            say,
         )
         linked_hosts, host_realms, bundles = self._link_hosts(hosts, hostgroups, table)
         servicegroups, groups_of = self._servicegroups(services)
@@ -182,7 +200,11 @@ class _Linker:
                 self._complaints.error(f"command {name} has no command_line", block.where)
             timeout_s = number(attrs.get("timeout", "")) or -1.0
             found[name] = Command(
-                name, line, timeout_s, _tag(attrs.get("poller_tag")), _tag(attrs.get("reactionner_tag"))
+                name,
+                line,
+                timeout_s,
+                _tag(attrs.get("poller_tag")),
+                _tag(attrs.get("reactionner_tag")),
             )
         return tuple(found[name] for name in sorted(found))
 
@@ -224,7 +246,8 @@ class _Linker:
             picked = pick(block.attrs.get("host_name", ""), hosts)
             for name in picked.unknown:
                 self._complaints.warning(
-                    f"hostextinfo: host {name} is not defined", block.where_of("host_name"),
+                    f"hostextinfo: host {name} is not defined",
+                    block.where_of("host_name"),
                     did_you_mean(name, hosts),
                 )
             extra = tuple(sorted((a, v) for a, v in block.attrs.items() if a in SHOWN))
@@ -237,7 +260,8 @@ class _Linker:
                 if parent not in hosts:
                     self._complaints.warning(
                         f"host {name}: parent {parent} is not defined",
-                        host.block.where_of("parents"), did_you_mean(parent, hosts),
+                        host.block.where_of("parents"),
+                        did_you_mean(parent, hosts),
                     )
         for circle in circles({n: h.parents for n, h in hosts.items() if h.parents}):
             self._complaints.error(
@@ -263,9 +287,14 @@ class _Linker:
                 if group_name in groups:
                     groups[group_name].members[name] = None
                 else:
-                    self._blame(host.block, host.proto, "hostgroups", f"host {name}",
-                                f"hostgroup {group_name} is not defined",
-                                did_you_mean(group_name, groups))
+                    self._blame(
+                        host.block,
+                        host.proto,
+                        "hostgroups",
+                        f"host {name}",
+                        f"hostgroup {group_name} is not defined",
+                        did_you_mean(group_name, groups),
+                    )
         nest("hostgroup", groups, self._complaints)
         return groups
 
@@ -292,18 +321,26 @@ class _Linker:
             )
             realm = self._realms.find(wanted)
             if realm is None:
-                self._blame(block, proto, "realm", f"host {name}", f"realm {wanted} is not defined",
-                            did_you_mean(wanted, self._realms.names))
+                self._blame(
+                    block,
+                    proto,
+                    "realm",
+                    f"host {name}",
+                    f"realm {wanted} is not defined",
+                    did_you_mean(wanted, self._realms.names),
+                )
                 realm = self._realms.default
             realms.append(realm)
-            linked.append(Host(
-                name,
-                own.get("address") or templates.value(own, proto, "address") or name,
-                own.get("alias") or templates.value(own, proto, "alias") or name,
-                made.index,
-                tuple(sorted({p for p in host.parents if p in hosts and p != name})),
-                own.get("display_name") or templates.value(own, proto, "display_name") or "",
-            ))
+            linked.append(
+                Host(
+                    name,
+                    own.get("address") or templates.value(own, proto, "address") or name,
+                    own.get("alias") or templates.value(own, proto, "alias") or name,
+                    made.index,
+                    tuple(sorted({p for p in host.parents if p in hosts and p != name})),
+                    own.get("display_name") or templates.value(own, proto, "display_name") or "",
+                )
+            )
         return tuple(linked), tuple(realms), bundles
 
     # ---------------------------------------------------------------- services
@@ -339,10 +376,14 @@ class _Linker:
                 if group_name in groups:
                     groups[group_name].members[f"{host};{description}"] = None
                 else:
-                    self._blame(placed.block, placed.proto, "servicegroups",
-                                f"service {description} on {host}",
-                                f"servicegroup {group_name} is not defined",
-                                did_you_mean(group_name, groups))
+                    self._blame(
+                        placed.block,
+                        placed.proto,
+                        "servicegroups",
+                        f"service {description} on {host}",
+                        f"servicegroup {group_name} is not defined",
+                        did_you_mean(group_name, groups),
+                    )
         nest("servicegroup", groups, self._complaints)
         return groups, _inverted(groups)
 
@@ -361,22 +402,35 @@ class _Linker:
             block = placed.block
             groups = groups_of.get(f"{host};{description}", ()) if groups_of else ()
             made = table.make(
-                "service", f"service {description} on {host}", block, placed.proto, templates,
-                groups, bundles[host],
+                "service",
+                f"service {description} on {host}",
+                block,
+                placed.proto,
+                templates,
+                groups,
+                bundles[host],
             )
-            display = block.attrs.get("display_name", "") or placed.proto.attrs.get("display_name", "")
+            display = block.attrs.get("display_name", "") or placed.proto.attrs.get(
+                "display_name", ""
+            )
             linked.append(Service(host, description, made.index, display))
         return tuple(linked)
 
     # ---------------------------------------------------------------- complaints
 
     def _unknown_members(
-        self, kind: str, name: str, block: Block, unknown: tuple[str, ...], what: str,
+        self,
+        kind: str,
+        name: str,
+        block: Block,
+        unknown: tuple[str, ...],
+        what: str,
         known: Collection[str],
     ) -> None:
         for member in unknown:
             self._complaints.error(
-                f"{kind} {name}: {what} {member} is not defined", block.where_of("members"),
+                f"{kind} {name}: {what} {member} is not defined",
+                block.where_of("members"),
                 did_you_mean(member, known),
             )
 

@@ -69,7 +69,8 @@ def lint(cluster: Cluster, realms_with_hosts: set[str], complaints: Complaints) 
         if len(cluster.servers) == 2:
             complaints.warning(
                 "two servers only: after a cut between them both cannot be right and go on",
-                "", "start 'shinken-keeper --voter-only' on a third machine",
+                "",
+                "start 'shinken-keeper --voter-only' on a third machine",
             )
     _retention(cluster, complaints)
 
@@ -81,7 +82,8 @@ def _names(cluster: Cluster, complaints: Complaints) -> None:
         first = by_name.setdefault(daemon.name, daemon)
         if first is not daemon:
             complaints.error(
-                f"two daemons are called {daemon.name}, the other at {first.where}", daemon.where,
+                f"two daemons are called {daemon.name}, the other at {first.where}",
+                daemon.where,
                 "give each a name of its own",
             )
         if daemon.host_name:
@@ -89,14 +91,17 @@ def _names(cluster: Cluster, complaints: Complaints) -> None:
             if other.address != daemon.address:
                 complaints.error(
                     f"arbiters {other.name} and {daemon.name} have the same host_name"
-                    f" {daemon.host_name}, the other at {other.where}", daemon.where,
+                    f" {daemon.host_name}, the other at {other.where}",
+                    daemon.where,
                     "host_name is the name of the machine the arbiter runs on",
                 )
     masters = [d for d in cluster.daemons if d.role == "arbiter" and not d.spare]
     for extra in masters[1:]:
         complaints.error(
             f"arbiters {masters[0].name} and {extra.name} are both masters, the other at"
-            f" {masters[0].where}", extra.where, f"add 'spare 1' to {extra.name}",
+            f" {masters[0].where}",
+            extra.where,
+            f"add 'spare 1' to {extra.name}",
         )
 
 
@@ -107,7 +112,9 @@ def _addresses(cluster: Cluster, complaints: Complaints) -> None:
         if first is not daemon:
             complaints.error(
                 f"{first.role} {first.name} ({first.where}) and {daemon.role} {daemon.name} are both"
-                f" at {daemon.address}:{daemon.port}", daemon.where, "give one another port",
+                f" at {daemon.address}:{daemon.port}",
+                daemon.where,
+                "give one another port",
             )
     others = [d for d in cluster.daemons if not is_loopback(d.address)]
     if others:
@@ -115,7 +122,8 @@ def _addresses(cluster: Cluster, complaints: Complaints) -> None:
             if is_loopback(daemon.address):
                 complaints.error(
                     f"{daemon.role} {daemon.name} is at {daemon.address}, but {others[0].name} is at"
-                    f" {others[0].address}: each server would start its own", daemon.where,
+                    f" {others[0].address}: each server would start its own",
+                    daemon.where,
                     "write the address of its server",
                 )
 
@@ -137,11 +145,15 @@ def _spares(cluster: Cluster, complaints: Complaints) -> None:
             continue
         for master in masters:
             beside = [s for s in spares if s.realm == master.realm]
-            others = [m for m in masters if m is not master and m.realm == master.realm
-                      and m.address != master.address]
+            others = [
+                m
+                for m in masters
+                if m is not master and m.realm == master.realm and m.address != master.address
+            ]
             if not beside and not others:
                 complaints.warning(
-                    f"{role} {master.name} has no spare", master.where,
+                    f"{role} {master.name} has no spare",
+                    master.where,
                     f"define a {role} with 'spare 1' on another server",
                 )
             for spare in beside:
@@ -154,21 +166,26 @@ def _pair(master: DaemonDef, spare: DaemonDef, complaints: Complaints) -> None:
     if master.address == spare.address:
         complaints.warning(
             f"{spare.role} {spare.name} is on the server of {master.name}, whose spare it is"
-            f" ({master.address})", spare.where, "put it on another server",
+            f" ({master.address})",
+            spare.where,
+            "put it on another server",
         )
     missing = [m for m in master.modules if m not in spare.modules]
     if missing:
         line = "modules    " + ",".join((*spare.modules, *missing))
         complaints.warning(
             f"{spare.role} {spare.name} lacks modules that {master.name} has: {', '.join(missing)}",
-            spare.where, f"write '{line}' in {spare.name}",
+            spare.where,
+            f"write '{line}' in {spare.name}",
         )
     extra = [m for m in spare.modules if m not in master.modules]
     if extra and master.role != "poller":
         line = "modules    " + ",".join((*master.modules, *extra))
         complaints.warning(
             f"{master.role} {master.name} lacks modules that its spare {spare.name} has:"
-            f" {', '.join(extra)}", master.where, f"write '{line}' in {master.name}",
+            f" {', '.join(extra)}",
+            master.where,
+            f"write '{line}' in {master.name}",
         )
 
 
@@ -181,19 +198,24 @@ def _retention(cluster: Cluster, complaints: Complaints) -> None:
         if not kept:
             complaints.warning(
                 f"scheduler {scheduler.name} has no retention: objects are PENDING until checked"
-                " after a take-over without a warm spare", scheduler.where,
+                " after a take-over without a warm spare",
+                scheduler.where,
                 f"write 'modules    {','.join((*scheduler.modules, 'sqlite-retention'))}' in"
                 f" {scheduler.name}",
             )
         elif not kept & OUTLIVES_SERVER and len(cluster.servers) > 1:
             spare = any(
-                d.role == "scheduler" and d.spare and d.realm == scheduler.realm
-                and d.address != scheduler.address for d in cluster.daemons
+                d.role == "scheduler"
+                and d.spare
+                and d.realm == scheduler.realm
+                and d.address != scheduler.address
+                for d in cluster.daemons
             )
             if not spare:
                 complaints.warning(
                     f"the retention of scheduler {scheduler.name} dies with its server: objects are"
-                    " PENDING until checked after a take-over", scheduler.where,
+                    " PENDING until checked after a take-over",
+                    scheduler.where,
                     "add memcached-retention, or a spare scheduler on another server",
                 )
 

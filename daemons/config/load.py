@@ -95,7 +95,8 @@ def _lex(paths: Sequence[str], read: Read, complaints: Complaints) -> tuple[Lexe
                 for ignored in inner:
                     if ignored.key in INCLUDING:
                         complaints.warning(
-                            f"{ignored.key} in an included file is not followed", ignored.where,
+                            f"{ignored.key} in an included file is not followed",
+                            ignored.where,
                             "name it in the main file",
                         )
     return lexer.out, list(files.values())

@@ -80,14 +80,16 @@ class Modules:
             if module is None:
                 known = sorted({m.name for m in self._found.values()} | BUILT_IN.keys())
                 self._complaints.error(
-                    f"{label}: there is no module {word}; known are {', '.join(known)}", where,
+                    f"{label}: there is no module {word}; known are {', '.join(known)}",
+                    where,
                     did_you_mean(key, known),
                 )
                 continue
             if module.type not in BUILT_IN:
                 self._complaints.warning(
                     f"{label}: module {word} has the type {module.type}, which this system does not"
-                    " bring; it is ignored", module.where or where,
+                    " bring; it is ignored",
+                    module.where or where,
                 )
             found[module.name] = None
         return tuple(found)

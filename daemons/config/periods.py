@@ -14,9 +14,7 @@ from daemons.config.values import words
 from daemons.model.objects import TimePeriod
 
 _DAYS = "sunday|monday|tuesday|wednesday|thursday|friday|saturday"
-_MONTHS = (
-    "january|february|march|april|may|june|july|august|september|october|november|december"
-)
+_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 _DATE = r"\d{4}-\d{1,2}-\d{1,2}"
 _POINT = rf"(?:{_DATE}|(?:{_DAYS})(?: -?\d+(?: (?:{_MONTHS}))?)?|(?:day|{_MONTHS}) -?\d+)"
 _EXPRESSION = re.compile(rf"{_POINT}(?: - (?:{_POINT}|-?\d+))?(?: / \d+)?")
@@ -43,7 +41,8 @@ def periods_of(
             if other not in objects:
                 complaints.error(
                     f"timeperiod {name}: exclude: time period {other} is not defined",
-                    block.where_of("exclude"), did_you_mean(other, objects),
+                    block.where_of("exclude"),
+                    did_you_mean(other, objects),
                 )
         found.append(TimePeriod(name, attrs.get("alias") or name, tuple(ranges), exclude))
     for circle in circles({period.name: period.exclude for period in found if period.exclude}):

@@ -35,9 +35,7 @@ class Realms(Struct, frozen=True):
         return tuple(found)
 
 
-def realms_of(
-    objects: dict[str, tuple[Block, dict[str, str]]], complaints: Complaints
-) -> Realms:
+def realms_of(objects: dict[str, tuple[Block, dict[str, str]]], complaints: Complaints) -> Realms:
     """Return the realms; complain about unknown members and about more than one default."""
     if not objects:
         return Realms((IMPLICIT,), IMPLICIT)
@@ -50,7 +48,8 @@ def realms_of(
             for inner in words(attrs.get(attr, "")):
                 if inner not in objects:
                     complaints.error(
-                        f"realm {name}: realm {inner} is not defined", block.where_of(attr),
+                        f"realm {name}: realm {inner} is not defined",
+                        block.where_of(attr),
                         did_you_mean(inner, objects),
                     )
                 else:
@@ -65,7 +64,8 @@ def realms_of(
     default = defaults[0] if defaults else (outermost or list(names))[0]
     if not defaults and len(outermost) > 1:
         complaints.warning(
-            f"no realm is the default: {default} is taken", objects[default][0].where,
+            f"no realm is the default: {default} is taken",
+            objects[default][0].where,
             "give one of them 'default 1'",
         )
     return Realms(names, default, parent)

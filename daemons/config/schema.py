@@ -38,11 +38,27 @@ EVERY: dict[str, AttrType] = {
 }
 
 
-def _types(text: str = "", bool: str = "", number: str = "", list: str = "", char: str = "",
-           level: str = "") -> dict[str, AttrType]:
+def attributes(names: str) -> frozenset[str]:
+    """Return the blank separated names in `names`."""
+    return frozenset(names.split())
+
+
+def _types(
+    text: str = "",
+    bool: str = "",
+    number: str = "",
+    list: str = "",
+    char: str = "",
+    level: str = "",
+) -> dict[str, AttrType]:
     """Return one mapping from the blank separated attribute names of each type."""
     said: dict[AttrType, str] = {
-        "text": text, "bool": bool, "number": number, "list": list, "char": char, "level": level,
+        "text": text,
+        "bool": bool,
+        "number": number,
+        "list": list,
+        "char": char,
+        "level": level,
     }
     return dict(EVERY) | {name: t for t, names in said.items() for name in names.split()}
 
@@ -69,10 +85,10 @@ _CHECKED = _types(
         trending_policies""",
     char="initial_state",
 )
-_CHECKED_JOIN = frozenset(
+_CHECKED_JOIN = attributes(
     """business_impact_modulations checkmodulations contact_groups contacts custom_views
     escalations labels macromodulations resultmodulations snapshot_criteria
-    trending_policies""".split()
+    trending_policies"""
 )
 _CHECKED_RENAMED = {
     "normal_check_interval": "check_interval",
@@ -110,46 +126,71 @@ _EXECUTOR = """max_q_size max_workers min_workers processes_by_worker q_factor r
 
 def _group(kind: str, member_group: str, text: str = "") -> Kind:
     key = f"{kind}_name"
-    types = _types(text=f"alias {key} notes notes_url action_url {text}", number="id",
-                   list=f"members unknown_members {member_group}")
+    types = _types(
+        text=f"alias {key} notes notes_url action_url {text}",
+        number="id",
+        list=f"members unknown_members {member_group}",
+    )
     return Kind(kind, key, types, join=frozenset({"members", member_group}))
 
 
 _ALL = (
     Kind(
-        "host", "host_name",
-        _CHECKED | _types(
+        "host",
+        "host_name",
+        _CHECKED
+        | _types(
             text="2d_coords 3d_coords address realm statusmap_image vrml_image",
             bool="obsess_over_host",
             list="hostgroups parents service_excludes service_includes service_overrides",
         ),
-        join=_CHECKED_JOIN | {"flap_detection_options", "hostgroups", "notification_options", "parents"},
+        join=_CHECKED_JOIN
+        | {"flap_detection_options", "hostgroups", "notification_options", "parents"},
         keep=frozenset({"service_excludes", "service_includes", "service_overrides"}),
         renamed=_CHECKED_RENAMED
-        | {"hostgroup": "hostgroups", "host_groups": "hostgroups", "gd2_image": "statusmap_image",
-           "obsess": "obsess_over_host"},
+        | {
+            "hostgroup": "hostgroups",
+            "host_groups": "hostgroups",
+            "gd2_image": "statusmap_image",
+            "obsess": "obsess_over_host",
+        },
     ),
     Kind(
-        "service", "",
-        _CHECKED | _types(
+        "service",
+        "",
+        _CHECKED
+        | _types(
             text="aggregation default_value duplicate_foreach service_description",
             bool="""host_dependency_enabled is_volatile merge_host_contacts obsess_over_service
                 parallelize_check""",
             list="host_name hostgroup_name service_dependencies servicegroups",
         ),
         join=_CHECKED_JOIN
-        | {"hostgroup_name", "host_name", "service_dependencies", "servicegroups", "stalking_options"},
+        | {
+            "hostgroup_name",
+            "host_name",
+            "service_dependencies",
+            "servicegroups",
+            "stalking_options",
+        },
         renamed=_CHECKED_RENAMED
-        | {"hostgroup": "hostgroup_name", "hostgroups": "hostgroup_name", "host": "host_name",
-           "description": "service_description", "service_groups": "servicegroups",
-           "obsess": "obsess_over_service"},
+        | {
+            "hostgroup": "hostgroup_name",
+            "hostgroups": "hostgroup_name",
+            "host": "host_name",
+            "description": "service_description",
+            "service_groups": "servicegroups",
+            "obsess": "obsess_over_service",
+        },
     ),
     _group("hostgroup", "hostgroup_members", "realm"),
     _group("servicegroup", "servicegroup_members"),
     _group("contactgroup", "contactgroup_members"),
     Kind(
-        "contact", "contact_name",
-        _NOTIFIED | _types(
+        "contact",
+        "contact_name",
+        _NOTIFIED
+        | _types(
             text="""address1 address2 address3 address4 address5 address6 alias contact_name email
                 pager password""",
             bool="""can_submit_commands expert is_admin retain_status_information
@@ -159,70 +200,155 @@ _ALL = (
         join=frozenset({"contactgroups", "notificationways"}),
         renamed=_NOTIFIED_RENAMED | {"contact_groups": "contactgroups"},
     ),
-    Kind("notificationway", "notificationway_name",
-         _NOTIFIED | _types(text="notificationway_name"), renamed=_NOTIFIED_RENAMED),
-    Kind("command", "command_name",
-         _types(text="command_line command_name module_type poller_tag reactionner_tag",
-                bool="enable_environment_macros", number="priority timeout")),
-    Kind("timeperiod", "timeperiod_name",
-         _types(text="alias timeperiod_name", bool="is_active", list="dateranges exclude"),
-         join=frozenset({"exclude"}), open_ended=True),
-    Kind("hostdependency", "",
-         _types(text="dependency_period", bool="inherits_parent",
-                list="""dependent_host_name dependent_hostgroup_name host_name hostgroup_name
-                execution_failure_criteria notification_failure_criteria"""),
-         renamed={"execution_failure_options": "execution_failure_criteria",
-                  "notification_failure_options": "notification_failure_criteria",
-                  "hostgroup": "hostgroup_name", "hostgroups": "hostgroup_name",
-                  "dependent_hostgroup": "dependent_hostgroup_name",
-                  "dependent_hostgroups": "dependent_hostgroup_name"}),
-    Kind("servicedependency", "",
-         _types(text="dependency_period", bool="explode_hostgroup inherits_parent",
-                list="""dependent_host_name dependent_hostgroup_name dependent_service_description
+    Kind(
+        "notificationway",
+        "notificationway_name",
+        _NOTIFIED | _types(text="notificationway_name"),
+        renamed=_NOTIFIED_RENAMED,
+    ),
+    Kind(
+        "command",
+        "command_name",
+        _types(
+            text="command_line command_name module_type poller_tag reactionner_tag",
+            bool="enable_environment_macros",
+            number="priority timeout",
+        ),
+    ),
+    Kind(
+        "timeperiod",
+        "timeperiod_name",
+        _types(text="alias timeperiod_name", bool="is_active", list="dateranges exclude"),
+        join=frozenset({"exclude"}),
+        open_ended=True,
+    ),
+    Kind(
+        "hostdependency",
+        "",
+        _types(
+            text="dependency_period",
+            bool="inherits_parent",
+            list="""dependent_host_name dependent_hostgroup_name host_name hostgroup_name
+                execution_failure_criteria notification_failure_criteria""",
+        ),
+        renamed={
+            "execution_failure_options": "execution_failure_criteria",
+            "notification_failure_options": "notification_failure_criteria",
+            "hostgroup": "hostgroup_name",
+            "hostgroups": "hostgroup_name",
+            "dependent_hostgroup": "dependent_hostgroup_name",
+            "dependent_hostgroups": "dependent_hostgroup_name",
+        },
+    ),
+    Kind(
+        "servicedependency",
+        "",
+        _types(
+            text="dependency_period",
+            bool="explode_hostgroup inherits_parent",
+            list="""dependent_host_name dependent_hostgroup_name dependent_service_description
                 host_name hostgroup_name service_description execution_failure_criteria
-                notification_failure_criteria servicegroup_name dependent_servicegroup_name"""),
-         renamed={"execution_failure_options": "execution_failure_criteria",
-                  "notification_failure_options": "notification_failure_criteria",
-                  "hostgroup": "hostgroup_name", "hostgroups": "hostgroup_name",
-                  "dependent_hostgroup": "dependent_hostgroup_name",
-                  "dependent_hostgroups": "dependent_hostgroup_name"}),
+                notification_failure_criteria servicegroup_name dependent_servicegroup_name""",
+        ),
+        renamed={
+            "execution_failure_options": "execution_failure_criteria",
+            "notification_failure_options": "notification_failure_criteria",
+            "hostgroup": "hostgroup_name",
+            "hostgroups": "hostgroup_name",
+            "dependent_hostgroup": "dependent_hostgroup_name",
+            "dependent_hostgroups": "dependent_hostgroup_name",
+        },
+    ),
     Kind("escalation", "escalation_name", _ESCALATED | _types(text="escalation_name")),
     Kind("hostescalation", "", _ESCALATED | _types(list="host_name hostgroup_name")),
-    Kind("serviceescalation", "",
-         _ESCALATED | _types(list="host_name hostgroup_name servicegroup_name service_description")),
-    Kind("hostextinfo", "",
-         _types(text=f"2d_coords 3d_coords statusmap_image vrml_image {_EXTINFO}",
-                list="host_name hostgroup_name"),
-         renamed={"gd2_image": "statusmap_image"}),
-    Kind("serviceextinfo", "",
-         _types(text=f"service_description {_EXTINFO}", list="host_name hostgroup_name")),
-    Kind("resultmodulation", "resultmodulation_name",
-         _types(text="modulation_period resultmodulation_name", number="exit_code_modulation",
-                list="exit_codes_match")),
-    Kind("businessimpactmodulation", "business_impact_modulation_name",
-         _types(text="business_impact_modulation_name modulation_period", number="business_impact")),
-    Kind("checkmodulation", "checkmodulation_name",
-         _types(text="check_command check_period checkmodulation_name")),
-    Kind("macromodulation", "macromodulation_name",
-         _types(text="macromodulation_name modulation_period")),
-    Kind("discoveryrule", "discoveryrule_name",
-         _types(text="creation_type discoveryrule_name", number="discoveryrule_order"),
-         open_ended=True),
-    Kind("discoveryrun", "discoveryrun_name",
-         _types(text="discoveryrun_command discoveryrun_name"), open_ended=True),
-    Kind("realm", "realm_name",
-         _types(text="realm_name", bool="broker_complete_links default", number="id",
-                list="higher_realms members realm_members unknown_members"),
-         join=frozenset({"members", "realm_members"})),
-    Kind("module", "module_name", _types(text="module_name module_type", list="modules"),
-         open_ended=True),
+    Kind(
+        "serviceescalation",
+        "",
+        _ESCALATED | _types(list="host_name hostgroup_name servicegroup_name service_description"),
+    ),
+    Kind(
+        "hostextinfo",
+        "",
+        _types(
+            text=f"2d_coords 3d_coords statusmap_image vrml_image {_EXTINFO}",
+            list="host_name hostgroup_name",
+        ),
+        renamed={"gd2_image": "statusmap_image"},
+    ),
+    Kind(
+        "serviceextinfo",
+        "",
+        _types(text=f"service_description {_EXTINFO}", list="host_name hostgroup_name"),
+    ),
+    Kind(
+        "resultmodulation",
+        "resultmodulation_name",
+        _types(
+            text="modulation_period resultmodulation_name",
+            number="exit_code_modulation",
+            list="exit_codes_match",
+        ),
+    ),
+    Kind(
+        "businessimpactmodulation",
+        "business_impact_modulation_name",
+        _types(text="business_impact_modulation_name modulation_period", number="business_impact"),
+    ),
+    Kind(
+        "checkmodulation",
+        "checkmodulation_name",
+        _types(text="check_command check_period checkmodulation_name"),
+    ),
+    Kind(
+        "macromodulation",
+        "macromodulation_name",
+        _types(text="macromodulation_name modulation_period"),
+    ),
+    Kind(
+        "discoveryrule",
+        "discoveryrule_name",
+        _types(text="creation_type discoveryrule_name", number="discoveryrule_order"),
+        open_ended=True,
+    ),
+    Kind(
+        "discoveryrun",
+        "discoveryrun_name",
+        _types(text="discoveryrun_command discoveryrun_name"),
+        open_ended=True,
+    ),
+    Kind(
+        "realm",
+        "realm_name",
+        _types(
+            text="realm_name",
+            bool="broker_complete_links default",
+            number="id",
+            list="higher_realms members realm_members unknown_members",
+        ),
+        join=frozenset({"members", "realm_members"}),
+    ),
+    Kind(
+        "module",
+        "module_name",
+        _types(text="module_name module_type", list="modules"),
+        open_ended=True,
+    ),
     Kind("arbiter", "arbiter_name", _LINK | _types(text="arbiter_name host_name")),
-    Kind("scheduler", "scheduler_name",
-         _LINK | _types(text="scheduler_name", bool="skip_initial_broks", number="weight")),
-    Kind("poller", "poller_name",
-         _LINK | _types(text="poller_name", number=_EXECUTOR, list="poller_tags")),
-    Kind("reactionner", "reactionner_name",
-         _LINK | _types(text="reactionner_name", number=_EXECUTOR, list="reactionner_tags")),
+    Kind(
+        "scheduler",
+        "scheduler_name",
+        _LINK | _types(text="scheduler_name", bool="skip_initial_broks", number="weight"),
+    ),
+    Kind(
+        "poller",
+        "poller_name",
+        _LINK | _types(text="poller_name", number=_EXECUTOR, list="poller_tags"),
+    ),
+    Kind(
+        "reactionner",
+        "reactionner_name",
+        _LINK | _types(text="reactionner_name", number=_EXECUTOR, list="reactionner_tags"),
+    ),
     Kind("broker", "broker_name", _LINK | _types(text="broker_name", number="broks_batch")),
     Kind("receiver", "receiver_name", _LINK | _types(text="receiver_name", bool="direct_routing")),
 )
@@ -295,11 +421,13 @@ ONE_OF: dict[str, tuple[str, ...]] = {
 }
 
 MAIN_RENAMED = {
-    "nagios_user": "shinken_user", "nagios_group": "shinken_group", "modulesdir": "modules_dir",
+    "nagios_user": "shinken_user",
+    "nagios_group": "shinken_group",
+    "modulesdir": "modules_dir",
 }
 
 # Nagios keys that are read and have no effect (Shinken accepts them with a notice).
-IGNORED = frozenset(
+IGNORED = attributes(
     """admin_email admin_pager bare_update_checks check_for_updates check_result_path
     check_result_reaper_frequency child_processes_fork_twice command_check_interval debug_file
     debug_level debug_verbosity event_broker_options external_command_buffer_slots
@@ -311,7 +439,7 @@ IGNORED = frozenset(
     retained_service_attribute_mask service_inter_check_delay_method service_interleave_factor
     sleep_time status_file status_update_interval temp_file temp_path
     use_large_installation_tweaks use_retained_program_state use_retained_scheduling_info
-    check_workers query_socket broker_module_dir""".split()
+    check_workers query_socket broker_module_dir"""
 )
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

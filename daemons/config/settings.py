@@ -13,24 +13,44 @@ from daemons.model.objects import Globals
 INCLUDES = frozenset({"cfg_file", "cfg_dir", "resource_file", "triggers_dir"})
 _KNOWN = MAIN | OURS
 _SECONDS = (
-    "service_check_timeout", "host_check_timeout", "notification_timeout", "event_handler_timeout",
+    "service_check_timeout",
+    "host_check_timeout",
+    "notification_timeout",
+    "event_handler_timeout",
 )
 _MINUTES = ("max_service_check_spread", "max_host_check_spread")
 _PERCENT = (
-    "low_service_flap_threshold", "high_service_flap_threshold", "low_host_flap_threshold",
+    "low_service_flap_threshold",
+    "high_service_flap_threshold",
+    "low_host_flap_threshold",
     "high_host_flap_threshold",
 )
 _FLAGS = (
-    "enable_notifications", "execute_service_checks", "execute_host_checks",
-    "accept_passive_service_checks", "accept_passive_host_checks", "enable_event_handlers",
-    "enable_flap_detection", "check_external_commands", "passive_host_checks_are_soft",
-    "log_initial_states", "log_notifications", "log_service_retries", "log_host_retries",
-    "log_event_handlers", "log_external_commands", "log_passive_checks",
-    "no_event_handlers_during_downtimes", "enable_environment_macros",
+    "enable_notifications",
+    "execute_service_checks",
+    "execute_host_checks",
+    "accept_passive_service_checks",
+    "accept_passive_host_checks",
+    "enable_event_handlers",
+    "enable_flap_detection",
+    "check_external_commands",
+    "passive_host_checks_are_soft",
+    "log_initial_states",
+    "log_notifications",
+    "log_service_retries",
+    "log_host_retries",
+    "log_event_handlers",
+    "log_external_commands",
+    "log_passive_checks",
+    "no_event_handlers_during_downtimes",
+    "enable_environment_macros",
 )
 _TEXTS = (
-    "use_timezone", "global_host_event_handler", "global_service_event_handler",
-    "illegal_macro_output_chars", "date_format",
+    "use_timezone",
+    "global_host_event_handler",
+    "global_service_event_handler",
+    "illegal_macro_output_chars",
+    "date_format",
 )
 
 
@@ -46,7 +66,8 @@ def settings_of(settings: list[Setting], complaints: Complaints) -> dict[str, st
             complaints.warning(f"{key} has no effect here", setting.where)
         elif key not in _KNOWN:
             complaints.warning(
-                f"there is no setting '{key}', it is kept but has no effect", setting.where,
+                f"there is no setting '{key}', it is kept but has no effect",
+                setting.where,
                 did_you_mean(key, _KNOWN),
             )
         elif problem := _wrong(key, setting.value):
@@ -74,7 +95,9 @@ def globals_of(settings: dict[str, str]) -> Globals:
         if key in settings:
             changed[key] = settings[key]
     if "max_plugins_output_length" in settings:
-        changed["max_plugins_output_length"] = int(number(settings["max_plugins_output_length"]) or 0)
+        changed["max_plugins_output_length"] = int(
+            number(settings["max_plugins_output_length"]) or 0
+        )
     return Globals(**changed)  # type: ignore[arg-type]  # keys and types are the tables above
 
 

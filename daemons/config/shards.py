@@ -109,7 +109,11 @@ def _packs(hosts: Sequence[Host]) -> list[list[Host]]:
 
 
 def _shard(
-    id: int, realm: str, hosts: list[Host], services: dict[str, list[Service]], objects: Objects,
+    id: int,
+    realm: str,
+    hosts: list[Host],
+    services: dict[str, list[Service]],
+    objects: Objects,
     cluster: Cluster,
 ) -> tuple[ShardDef, bytes]:
     mine = [s for host in hosts for s in services.get(host.name, ())]
@@ -126,9 +130,14 @@ def _shard(
         cluster=cluster.name,
         traits=traits,
         hosts=tuple(
-            Host(h.name, h.address, h.alias, used[h.traits],
-                 h.parents if keep_all else tuple(p for p in h.parents if p in names),
-                 h.display_name)
+            Host(
+                h.name,
+                h.address,
+                h.alias,
+                used[h.traits],
+                h.parents if keep_all else tuple(p for p in h.parents if p in names),
+                h.display_name,
+            )
             for h in hosts
         ),
         services=tuple(

@@ -49,7 +49,8 @@ class Templates:
             name = block.attrs.get("name", "")
             if name and name in self._by_name:
                 complaints.warning(
-                    f"template {name} is defined twice, the last one is used", block.where_of("name")
+                    f"template {name} is defined twice, the last one is used",
+                    block.where_of("name"),
                 )
             if name:
                 self._by_name[name] = block
@@ -125,7 +126,8 @@ class Templates:
     def _complain_of_missing(self, proto: Prototype, block: Block) -> None:
         for name in proto.missing:
             self._complaints.warning(
-                f"template {name} is not defined", block.where_of("use"),
+                f"template {name} is not defined",
+                block.where_of("use"),
                 did_you_mean(name, self._by_name),
             )
 

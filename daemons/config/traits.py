@@ -15,32 +15,44 @@ from msgspec import Struct
 from daemons.config.complain import Complaints, did_you_mean
 from daemons.config.groups import pick
 from daemons.config.lexer import Block
+from daemons.config.schema import attributes
 from daemons.config.templates import Prototype, Templates
 from daemons.config.values import letters, number, words, yes
 from daemons.model.objects import Traits
 
 T = TypeVar("T")
-SHOWN = frozenset(
+SHOWN = attributes(
     """notes notes_url action_url icon_image icon_image_alt icon_set statusmap_image vrml_image
-    2d_coords 3d_coords""".split()
+    2d_coords 3d_coords"""
 )
-IDENTITY = frozenset(
+IDENTITY = attributes(
     """host_name service_description hostgroup_name alias address display_name parents use name
-    register definition_order imported_from hostgroups servicegroups""".split()
+    register definition_order imported_from hostgroups servicegroups"""
 )
 # Docs of Shinken, "Object Inheritance", implied inheritance; contacts are handled apart.
 FROM_HOST = (
-    "notification_interval", "notification_period", "resultmodulations",
-    "business_impact_modulations", "escalations", "poller_tag", "reactionner_tag", "check_period",
-    "business_impact", "maintenance_period", "priority",
+    "notification_interval",
+    "notification_period",
+    "resultmodulations",
+    "business_impact_modulations",
+    "escalations",
+    "poller_tag",
+    "reactionner_tag",
+    "check_period",
+    "business_impact",
+    "maintenance_period",
+    "priority",
 )
 CONTACT_ATTRS = ("contacts", "contact_groups")
 OPTIONS = {
     "host": {
-        "notification_options": "durfs", "flap_detection_options": "odu", "stalking_options": "odu",
+        "notification_options": "durfs",
+        "flap_detection_options": "odu",
+        "stalking_options": "odu",
     },
     "service": {
-        "notification_options": "wucrfs", "flap_detection_options": "owcu",
+        "notification_options": "wucrfs",
+        "flap_detection_options": "owcu",
         "stalking_options": "owcu",
     },
 }
@@ -51,10 +63,13 @@ DEFAULT_OPTIONS = {
 INITIAL_STATES = {"host": "odu", "service": "owuc"}
 _COMMANDS = ("check_command", "event_handler", "snapshot_command", "maintenance_check_command")
 _PERIODS = (
-    "check_period", "notification_period", "maintenance_period", "snapshot_period",
+    "check_period",
+    "notification_period",
+    "maintenance_period",
+    "snapshot_period",
     "maintenance_check_period",
 )
-_BUILT = frozenset(
+_BUILT = attributes(
     """check_command check_interval retry_interval max_check_attempts check_period
     active_checks_enabled passive_checks_enabled event_handler event_handler_enabled
     notifications_enabled notification_interval first_notification_delay notification_period
@@ -62,7 +77,7 @@ _BUILT = frozenset(
     low_flap_threshold high_flap_threshold is_volatile stalking_options check_freshness
     freshness_threshold process_perf_data obsess_over_host obsess_over_service initial_state
     business_impact poller_tag reactionner_tag retain_status_information
-    retain_nonstatus_information""".split()
+    retain_nonstatus_information"""
 )
 
 
@@ -119,8 +134,12 @@ class TraitsTable:
         own = block.attrs
         said = own.keys() - IDENTITY
         key = (
-            kind, id(proto), tuple(sorted((a, own[a]) for a in said)) if said else (),
-            groups, id(inherited) if inherited else 0, extra,
+            kind,
+            id(proto),
+            tuple(sorted((a, own[a]) for a in said)) if said else (),
+            groups,
+            id(inherited) if inherited else 0,
+            extra,
         )
         made = self._made.get(key)
         if made is None:
@@ -134,7 +153,9 @@ class TraitsTable:
             self._complain(made.problems, label, block, proto)
         return made
 
-    def _complain(self, problems: tuple[Problem, ...], label: str, block: Block, proto: Prototype) -> None:
+    def _complain(
+        self, problems: tuple[Problem, ...], label: str, block: Block, proto: Prototype
+    ) -> None:
         for problem in problems:
             blamed = block
             if problem.attr not in block.attrs:
@@ -237,9 +258,9 @@ class TraitsTable:
             custom={a[1:]: v for a, v in sorted(attrs.items()) if a[0] == "_"},
             shown={a: v for a, v in sorted(attrs.items()) if a in SHOWN and v},
             rest={
-                a: v for a, v in sorted(attrs.items())
-                if v and a[0] != "_"
-                and a not in _BUILT and a not in SHOWN and a not in IDENTITY
+                a: v
+                for a, v in sorted(attrs.items())
+                if v and a[0] != "_" and a not in _BUILT and a not in SHOWN and a not in IDENTITY
             },
         )
 

@@ -78,8 +78,7 @@ def prepare(files: tuple[str, ...], named: str, workdir: str, say: Say) -> Home:
         raise CannotStart("the configuration is not good: nothing was started (shinken verify says more)")
     cluster = loaded.cluster
     server = this_server(cluster, named)
-    names = [server.name, server.address] if named else machine_names()
-    if wrong := arbiter_complaint(cluster, server, names):
+    if wrong := arbiter_complaint(cluster, server, machine_names(), server.name if named else ""):
         raise CannotStart(wrong)
     home = Home(workdir or default_workdir(cluster))
     if home.pid("keeper"):

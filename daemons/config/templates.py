@@ -71,7 +71,7 @@ class Templates:
         """Return the attributes of an object: `null` has become "", and no list begins with `+`."""
         attrs = self._over(own, proto.attrs)
         for name, value in attrs.items():
-            if value == NULL:
+            if value == NULL and name[:1] != "_":  # a custom variable may say "null"
                 attrs[name] = ""
             elif value[:1] == "+" and name in self._lists:
                 attrs[name] = value[1:]

@@ -1,0 +1,144 @@
+"""The text of every monitoring line in the log, without the leading `[epoch] `.
+
+Formats as Nagios Core 4 and Shinken's simple-log write them, so that every log tool reads ours. A key is
+"host" or "host;service": the separator of a key is that of the lines.
+"""
+
+from daemons.model.status import HOST_STATES, SERVICE_STATES, STATE_TYPES
+
+
+def what(key: str) -> str:
+    """Return "SERVICE" or "HOST", by the form of an object's key."""
+    return "SERVICE" if ";" in key else "HOST"
+
+
+def state_name(key: str, state: int) -> str:
+    """Return the word for a state of the object `key`: OK ... UNKNOWN, or UP, DOWN, UNREACHABLE."""
+    names = SERVICE_STATES if ";" in key else HOST_STATES
+    return names[state] if 0 <= state < len(names) else names[-1]
+
+
+def _facts(key: str, state: int, state_type: int, attempt: int, output: str) -> str:
+    return f"{key};{state_name(key, state)};{STATE_TYPES[state_type]};{attempt};{output}"
+
+
+def alert(key: str, state: int, state_type: int, attempt: int, output: str) -> str:
+    """Return the SERVICE ALERT or HOST ALERT line; `output` is the first line of the output."""
+    return f"{what(key)} ALERT: {_facts(key, state, state_type, attempt, output)}"
+
+
+def current_state(key: str, state: int, state_type: int, attempt: int, output: str) -> str:
+    """Return the CURRENT HOST STATE or CURRENT SERVICE STATE line (log_initial_states)."""
+    return f"CURRENT {what(key)} STATE: {_facts(key, state, state_type, attempt, output)}"
+
+
+def initial_state(key: str, state: int, state_type: int, attempt: int, output: str) -> str:
+    """Return the INITIAL HOST STATE or INITIAL SERVICE STATE line."""
+    return f"INITIAL {what(key)} STATE: {_facts(key, state, state_type, attempt, output)}"
+
+
+def event_handler(key: str, state: int, state_type: int, attempt: int, command: str) -> str:
+    """Return the SERVICE EVENT HANDLER or HOST EVENT HANDLER line; `command` as configured."""
+    return f"{what(key)} EVENT HANDLER: {_facts(key, state, state_type, attempt, command)}"
+
+
+def snapshot(key: str, state: int, state_type: int, attempt: int, command: str) -> str:
+    """Return the SERVICE SNAPSHOT or HOST SNAPSHOT line."""
+    return f"{what(key)} SNAPSHOT: {_facts(key, state, state_type, attempt, command)}"
+
+
+def notification(
+    contact: str,
+    key: str,
+    kind: str,
+    state: int,
+    command: str,
+    output: str,
+    author: str = "",
+    comment: str = "",
+) -> str:
+    """Return the SERVICE NOTIFICATION or HOST NOTIFICATION line; `command` is the command's name.
+
+    `kind` is a constant of `rules.notify`: problems and recoveries show the state alone, others as
+    `ACKNOWLEDGEMENT (CRITICAL)`. What a person caused (acknowledgement, custom, downtime) ends with
+    author and comment, as in Naemon; problems, recoveries and flapping do not.
+    """
+    shown = state_name(key, state)
+    line = f"{what(key)} NOTIFICATION: {contact};{key};"
+    if kind in ("PROBLEM", "RECOVERY"):
+        return f"{line}{shown};{command};{output}"
+    line = f"{line}{kind} ({shown});{command};{output}"
+    if kind.startswith("FLAPPING"):
+        return line
+    return f"{line};{author};{comment}"
+
+
+def flapping_started(key: str, percent: float, threshold: float) -> str:
+    """Return the FLAPPING ALERT line for a start; percentages 0..100."""
+    noun, sign = ("Service", ">=") if ";" in key else ("Host", ">")
+    return (
+        f"{what(key)} FLAPPING ALERT: {key};STARTED; {noun} appears to have started flapping"
+        f" ({percent:.1f}% change {sign} {threshold:.1f}% threshold)"
+    )
+
+
+def flapping_stopped(key: str, percent: float, threshold: float) -> str:
+    """Return the FLAPPING ALERT line for an end; percentages 0..100."""
+    noun = "Service" if ";" in key else "Host"
+    return (
+        f"{what(key)} FLAPPING ALERT: {key};STOPPED; {noun} appears to have stopped flapping"
+        f" ({percent:.1f}% change < {threshold:.1f}% threshold)"
+    )
+
+
+def flapping_disabled(key: str) -> str:
+    """Return the FLAPPING ALERT line for a flapping object whose flap detection was switched off."""
+    return f"{what(key)} FLAPPING ALERT: {key};DISABLED; Flap detection has been disabled"
+
+
+def downtime_started(key: str) -> str:
+    """Return the DOWNTIME ALERT line for a start."""
+    noun = "Service" if ";" in key else "Host"
+    return f"{what(key)} DOWNTIME ALERT: {key};STARTED; {noun} has entered a period of scheduled downtime"
+
+
+def downtime_stopped(key: str) -> str:
+    """Return the DOWNTIME ALERT line for an end."""
+    noun = "Service" if ";" in key else "Host"
+    return (
+        f"{what(key)} DOWNTIME ALERT: {key};STOPPED; {noun} has exited from a period of scheduled"
+        " downtime"
+    )
+
+
+def downtime_cancelled(key: str) -> str:
+    """Return the DOWNTIME ALERT line for a downtime in effect that somebody deleted."""
+    noun = "service" if ";" in key else "host"
+    return (
+        f"{what(key)} DOWNTIME ALERT: {key};CANCELLED; Scheduled downtime for {noun} has been"
+        " cancelled."
+    )
+
+
+def contact_downtime(contact: str, started: bool) -> str:
+    """Return the CONTACT DOWNTIME ALERT line for a start or an end."""
+    if started:
+        return f"CONTACT DOWNTIME ALERT: {contact};STARTED; Contact has entered a period of scheduled downtime"
+    return f"CONTACT DOWNTIME ALERT: {contact};STOPPED; Contact has exited from a period of scheduled downtime"
+
+
+def passive_check(key: str, code: int, output: str) -> str:
+    """Return the PASSIVE SERVICE CHECK or PASSIVE HOST CHECK line (log_passive_checks)."""
+    return f"PASSIVE {what(key)} CHECK: {key};{code};{output}"
+
+
+def external_command(line: str) -> str:
+    """Return the EXTERNAL COMMAND line for a command as it came, with or without its `[epoch] `."""
+    if line.startswith("["):
+        line = line.partition("] ")[2] or line
+    return f"EXTERNAL COMMAND: {line}"
+
+
+def period_transition(name: str, was: int, now: int) -> str:
+    """Return the TIMEPERIOD TRANSITION line: -1 = not known before, 0 outside, 1 inside."""
+    return f"TIMEPERIOD TRANSITION: {name};{was};{now}"

@@ -1,0 +1,57 @@
+"""Log lines, letter by letter."""
+
+import pytest
+
+from daemons.rules import lines
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (lines.alert("h", 1, 0, 2, "o"), "HOST ALERT: h;DOWN;SOFT;2;o"),
+        (lines.alert("h;s", 2, 1, 3, "o"), "SERVICE ALERT: h;s;CRITICAL;HARD;3;o"),
+        (lines.current_state("h", 0, 1, 1, "o"), "CURRENT HOST STATE: h;UP;HARD;1;o"),
+        (lines.current_state("h;s", 3, 1, 1, ""), "CURRENT SERVICE STATE: h;s;UNKNOWN;HARD;1;"),
+        (lines.initial_state("h", 2, 1, 1, "o"), "INITIAL HOST STATE: h;UNREACHABLE;HARD;1;o"),
+        (lines.event_handler("h;s", 1, 0, 1, "fix"), "SERVICE EVENT HANDLER: h;s;WARNING;SOFT;1;fix"),
+        (lines.snapshot("h", 1, 1, 1, "snap"), "HOST SNAPSHOT: h;DOWN;HARD;1;snap"),
+        (lines.notification("c", "h;s", "PROBLEM", 2, "mail", "o"),
+         "SERVICE NOTIFICATION: c;h;s;CRITICAL;mail;o"),
+        (lines.notification("c", "h", "RECOVERY", 0, "mail", "o"), "HOST NOTIFICATION: c;h;UP;mail;o"),
+        (lines.notification("c", "h;s", "ACKNOWLEDGEMENT", 2, "mail", "o", "joe", "ack"),
+         "SERVICE NOTIFICATION: c;h;s;ACKNOWLEDGEMENT (CRITICAL);mail;o;joe;ack"),
+        (lines.notification("c", "h;s", "DOWNTIMECANCELLED", 2, "mail", "o"),
+         "SERVICE NOTIFICATION: c;h;s;DOWNTIMECANCELLED (CRITICAL);mail;o;;"),
+        (lines.notification("c", "h;s", "FLAPPINGSTART", 0, "mail", "o"),
+         "SERVICE NOTIFICATION: c;h;s;FLAPPINGSTART (OK);mail;o"),
+        (lines.flapping_started("h;s", 24.21, 20.0),
+         "SERVICE FLAPPING ALERT: h;s;STARTED; Service appears to have started flapping"
+         " (24.2% change >= 20.0% threshold)"),
+        (lines.flapping_started("h", 24.21, 20.0),
+         "HOST FLAPPING ALERT: h;STARTED; Host appears to have started flapping"
+         " (24.2% change > 20.0% threshold)"),
+        (lines.flapping_stopped("h;s", 3.75, 5.0),
+         "SERVICE FLAPPING ALERT: h;s;STOPPED; Service appears to have stopped flapping"
+         " (3.8% change < 5.0% threshold)"),
+        (lines.flapping_disabled("h"),
+         "HOST FLAPPING ALERT: h;DISABLED; Flap detection has been disabled"),
+        (lines.downtime_started("h;s"),
+         "SERVICE DOWNTIME ALERT: h;s;STARTED; Service has entered a period of scheduled downtime"),
+        (lines.downtime_stopped("h"),
+         "HOST DOWNTIME ALERT: h;STOPPED; Host has exited from a period of scheduled downtime"),
+        (lines.downtime_cancelled("h;s"),
+         "SERVICE DOWNTIME ALERT: h;s;CANCELLED; Scheduled downtime for service has been cancelled."),
+        (lines.contact_downtime("c", True),
+         "CONTACT DOWNTIME ALERT: c;STARTED; Contact has entered a period of scheduled downtime"),
+        (lines.contact_downtime("c", False),
+         "CONTACT DOWNTIME ALERT: c;STOPPED; Contact has exited from a period of scheduled downtime"),
+        (lines.passive_check("h;s", 2, "o"), "PASSIVE SERVICE CHECK: h;s;2;o"),
+        (lines.passive_check("h", 1, "o"), "PASSIVE HOST CHECK: h;1;o"),
+        (lines.external_command("[12] ADD_HOST_COMMENT;h;1;a;[b] c"),
+         "EXTERNAL COMMAND: ADD_HOST_COMMENT;h;1;a;[b] c"),
+        (lines.external_command("DISABLE_NOTIFICATIONS"), "EXTERNAL COMMAND: DISABLE_NOTIFICATIONS"),
+        (lines.period_transition("24x7", -1, 1), "TIMEPERIOD TRANSITION: 24x7;-1;1"),
+    ],
+)  # fmt: skip
+def test_lines_are_written_as_log_tools_know_them(line, text):
+    assert line == text

@@ -95,11 +95,8 @@ def _crew(view: View, realm: str, role: RoleName, why: list[str], problems: list
     for tags in sorted({s.define.tags for s in seen}):
         group = [s for s in seen if s.define.tags == tags]
         masters = [s for s in group if not s.define.spare]
-        up = [s for s in masters if _keeps(s) and s.health != "unknown"]
         chosen |= {s.define.name for s in masters if _keeps(s)}
         lacking = len(masters) - len([s for s in masters if _keeps(s)]) if masters else 1
-        if not up and masters and all(s.health == "unknown" for s in masters if _keeps(s)):
-            lacking = 0  # nothing is known yet: wait rather than wake the spares
         spares = sorted(
             (s for s in group if s.define.spare and (_usable(s) or (s.active and _keeps(s)))),
             key=lambda s: (not s.active, s.define.name),

@@ -1,0 +1,71 @@
+# shinken-ha: `make` prints the targets.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CONFIG ?= -c etc/shinken.cfg -c etc/shinken-specific.cfg
+SERVER ?=
+WORKDIR ?=
+DRILL ?=
+SEEDS ?= 200
+ARGS := $(CONFIG) $(if $(SERVER),--server $(SERVER)) $(if $(WORKDIR),--workdir $(WORKDIR))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo start stop status restart verify test test-deps lint types imports sim bench check fmt clean
+
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make the virtual environment with all dependencies, as locked
+
+$(READY): requirements.lock pyproject.toml
+	@bash tools/make-venv.sh $(PYTHON) $(VENV)
+	@touch $@
+
+demo: $(READY) ## three servers on this machine and the console; DRILL=1: kill server1 and judge the failover
+	@$(BIN)/python -m tests.demo $(if $(DRILL),--drill)
+
+start: $(READY) ## start this server's keeper and daemons (CONFIG, SERVER, WORKDIR)
+	@$(BIN)/shinken start $(ARGS)
+
+stop: $(READY) ## stop this server's daemons
+	@$(BIN)/shinken stop $(ARGS)
+
+restart: $(READY) ## stop, then start
+	@$(BIN)/shinken restart $(ARGS)
+
+status: $(READY) ## the cluster: who leads, every role's master and spare
+	@$(BIN)/shinken status $(ARGS)
+
+verify: $(READY) ## check the configuration
+	@$(BIN)/shinken verify $(CONFIG)
+
+test: $(READY) test-deps ## all tests but the slow ones
+	@$(BIN)/python -m pytest -n 2 -m "not slow" tests
+
+test-deps: ## install the system packages the tests need (as root, with apt)
+	@bash tools/test-deps.sh
+
+lint: $(READY) ## ruff
+	@$(BIN)/ruff check console daemons retention tests
+
+fmt: $(READY) ## format
+	@$(BIN)/ruff format console daemons retention tests
+
+types: $(READY) ## mypy, strict
+	@$(BIN)/mypy
+
+imports: $(READY) ## who may import whom
+	@$(BIN)/lint-imports
+
+sim: $(READY) ## the whole cluster in one process under faults, SEEDS=200
+	@SEEDS=$(SEEDS) $(BIN)/python -m pytest -n 2 -q tests/sim -m "not live"
+
+bench: $(READY) ## cost per check, loading, memory (minutes; ONLY=p1|p4|spawn)
+	@$(BIN)/python -m tests.bench $(ONLY)
+
+check: lint types imports test sim ## everything that CI runs
+
+clean: ## remove caches and the virtual environment
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

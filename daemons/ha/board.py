@@ -15,8 +15,6 @@ from daemons.ha.vote import Promises, Voter
 from daemons.model.clock import Mono
 from daemons.wire.board import CopyVotes, Gone, Revoke, Revoked, Round, Votes, VotesCopy
 
-GENERATIONS_SKIPPED = 64  # at most; of 32768
-
 
 class Ask(Struct, frozen=True):
     """A message to the keeper of the server with index `to`; the answer goes to `Board.answered`."""
@@ -63,7 +61,7 @@ class Board:
 
     def reset(self, now: Mono) -> None:
         """Vote although the votes are lost: for the operator, who knows what the others promised."""
-        self.voter.reset(1 + int(GENERATIONS_SKIPPED * self.claims.jitter()), now)
+        self.voter.reset(self.claims.jitter(), now)
 
     def _goes_on(self, now: Mono, isolated: bool) -> bool:
         """Enough was copied; or of two in takeover, the other is long silent."""
@@ -76,6 +74,7 @@ class Board:
         """Return this voter's answer to a keeper or to the leader; None to `Gone`, which needs none."""
         match message:
             case Round():
+                self.claims.heard(message.server, now)
                 votes = self.voter.vote(message, now)
                 self._hurry()
                 return votes

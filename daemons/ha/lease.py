@@ -88,6 +88,7 @@ class Claims:
         self.isolated = False  # neither the peer nor any witness address answers
         self.serial = 0
         self.contact: dict[int, Mono] = dict.fromkeys(voters, now)  # last answer, by voter
+        self._heard: dict[int, Mono] = dict.fromkeys(voters, now)  # last round, by voter
         self._bids: dict[Key, _Bid] = {}
         self._seen: dict[str, Epoch] = {}  # highest epoch heard of, by lease name
         self._rounds: dict[int, _Open] = {}  # by serial
@@ -219,8 +220,14 @@ class Claims:
         return self._round(tuple(campaign), now) if campaign else None
 
     def alone(self, now: Mono) -> bool:
-        """Return whether a takeover without the peer's vote is due: two voters and a long silence."""
-        return self._silent(now) > self.terms.lease_s + self.terms.split_delay_s
+        """Return whether a takeover without the peer's vote is due: two voters, no word for long."""
+        long = self.terms.lease_s + self.terms.split_delay_s
+        heard = max((at for v, at in self._heard.items() if v != self.server), default=now)
+        return min(self._silent(now), now - heard) > long
+
+    def heard(self, server: int, now: Mono) -> None:
+        """The keeper of `server` asked something: it lives, though perhaps it does not hear us."""
+        self._heard[server] = now
 
     def degraded(self, now: Mono) -> bool:
         """Return whether the other of two voters is out of touch: what is sent now may be sent twice."""
@@ -230,6 +237,7 @@ class Claims:
         """Count with another voter set from now on; open rounds were sent to the old one and are closed."""
         self.voter_set, self.voters = version, voters
         self.contact = {v: self.contact.get(v, now) for v in voters}
+        self._heard = {v: self._heard.get(v, now) for v in voters}
         self._rounds = {}
 
     # -- counting
@@ -249,8 +257,8 @@ class Claims:
         """Issue an epoch above all seen, durably; one campaign at a time, the next after a random wait."""
         bid.wait = Mono(now + self.terms.lease_s * (0.28 + 0.4 * self.jitter()))
         self._strike(bid)
-        seen = max(self._seen.get(bid.name, 0), self.promises.issued.get(bid.name, 0))
-        bid.sought = next_epoch(seen, self.server, self.promises.generation)
+        ours = max(self.promises.issued.get(bid.name, 0), self.promises.least)
+        bid.sought = next_epoch(max(self._seen.get(bid.name, 0), ours), self.server)
         self.promises.issued[bid.name] = bid.sought
         self.promises.serial += 1
         return GrantLine(bid.name, bid.daemon, bid.instance, bid.sought, bid.claim)

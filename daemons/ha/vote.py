@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from daemons.ha.terms import Terms
 from daemons.model.clock import Mono
-from daemons.model.cluster import N_MAX, SERVERS_MAX, Epoch
+from daemons.model.cluster import N_MAX, SERVERS_MAX, Epoch, epoch
 from daemons.wire.board import (
     GrantLine,
     Promise,
@@ -29,6 +29,8 @@ from daemons.wire.board import (
 
 NEVER = Mono(float("-inf"))
 NOTHING = Promise()
+GENERATIONS_SKIPPED = 63  # at most, when votes were lost; an epoch has room for 32768
+N_SKIPPED = 1 << 20
 
 
 class Promises(Struct):
@@ -38,7 +40,7 @@ class Promises(Struct):
     issued: dict[str, Epoch] = {}  # highest epoch this server ever claimed with, by lease name
     state: Literal["kept", "new", "lost"] = "kept"
     serial: int = 0
-    generation: int = 1  # epochs issued here are of this generation or a later one
+    least: Epoch = 0  # epochs issued here are above it
 
     def put(self, name: str, promise: Promise) -> None:
         """Replace what is promised for `name`."""
@@ -152,20 +154,21 @@ class Voter:
         enough = sound > len(self._others()) // 2 or self._all_empty()
         return enough or (self.promises.state == "new" and now >= self.quarantine)
 
-    def reset(self, skip: int, now: Mono) -> None:
+    def reset(self, draw: float, now: Mono) -> None:
         """Vote with the promises at hand, because it is `ready` or the operator says so.
 
         Epochs that it issued itself and forgot, with or without the peer's knowledge, must not be issued
-        again: it leaves out `skip` generations (at least 1; better a random number, as the former skip
-        is forgotten too), unless all voters are empty, at the first start of the cluster.
+        again: it goes on in a later generation, at a place that `draw` in [0, 1) makes unlike the place
+        of a former loss; unless all voters are empty, at the first start of the cluster.
         """
-        assert skip >= 1
-        if self.promises.state == "lost":
-            self.quarantine = Mono(now + self.terms.lease_s)
         if not self._all_empty():
             seen = max((p.epoch for p in self.promises.names.values()), default=0)
-            highest = max(self.promises.generation, seen // SERVERS_MAX // N_MAX)
-            self.promises.generation = highest + skip
+            seen_generation = max(seen, self.promises.least) // SERVERS_MAX // N_MAX
+            places = draw * GENERATIONS_SKIPPED
+            n = int(places % 1 * N_SKIPPED) if self.promises.state == "lost" else 0
+            self.promises.least = epoch(max(seen_generation, 1) + 1 + int(places), n, 0)
+        if self.promises.state == "lost":
+            self.quarantine = Mono(now + self.terms.lease_s)
         self.promises.state = "kept"
         self.promises.serial += 1
 

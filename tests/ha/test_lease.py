@@ -447,6 +447,21 @@ def test_two_voters_are_degraded_when_the_other_is_silent():
     assert not claims().degraded(Mono(T + 99))
 
 
+def test_who_hears_the_peers_rounds_does_not_take_over():
+    c = pair()
+    c.heard(1, Mono(T + 3))
+
+    assert own_vote(c, T + ALONE) is None
+    assert own_vote(c, T + 3 + ALONE) is not None
+
+
+def test_a_keeper_whose_votes_were_lost_issues_above_what_it_may_have_forgotten():
+    c = claims()
+    c.promises.least = epoch(3, 77, 0)
+
+    assert campaign(c).lines[0].epoch == epoch(3, 78, 0)
+
+
 # -- the board
 
 

@@ -9,6 +9,9 @@ from daemons.net.pyro import MESSAGE_BYTES_MAX, MIB
 PLAIN_BYTES_MAX: Final = 64 * 1024  # smaller ones are not worth the time
 BODY_BYTES_MAX: Final = 64 * MIB
 RATIO_MAX: Final = 255  # lz4 cannot pack better: a larger claim is a lie
+SAMPLE_BYTES: Final = (
+    16 * 1024
+)  # when these do not shrink (pages are packed already), the rest is not tried
 LZ4: Final = "lz4"  # header field: the size before packing
 
 
@@ -22,13 +25,17 @@ def pack(body: bytes) -> tuple[dict[str, int], bytes]:
     wire = body
     if len(body) > BODY_BYTES_MAX:
         raise BadBody(f"a body of {len(body)} bytes, at most {BODY_BYTES_MAX}")
-    if len(body) > PLAIN_BYTES_MAX:
+    if len(body) > PLAIN_BYTES_MAX and _shrinks(memoryview(body)[:SAMPLE_BYTES]):
         packed: bytes = block.compress(body, store_size=False)
         if len(packed) < len(body):
             header, wire = {LZ4: len(body)}, packed
     if len(wire) > MESSAGE_BYTES_MAX:
         raise BadBody(f"a body of {len(wire)} bytes on the wire, at most {MESSAGE_BYTES_MAX}")
     return header, wire
+
+
+def _shrinks(sample: memoryview) -> bool:
+    return len(block.compress(sample, store_size=False)) < len(sample) * 15 // 16
 
 
 def unpack(header: object, wire: object) -> bytes:

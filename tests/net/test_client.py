@@ -184,6 +184,20 @@ def test_an_answer_that_nobody_asked_for_is_never_taken():
         assert friend.ask(b"", 1) == b"2"  # on a new connection: the old one had said too much
 
 
+def test_a_call_that_breaks_off_for_any_reason_leaves_no_connection_behind(monkeypatch):
+    def out_of_memory(data):
+        raise MemoryError
+
+    with serving() as server, peer(server.port) as friend:
+        friend.ping()
+        with monkeypatch.context() as patched:
+            patched.setattr(MSGPACK, "loads", out_of_memory)
+            with pytest.raises(MemoryError):
+                friend.ask(b"x", 1)
+        assert until(lambda: server.connections() == 0)
+        assert friend.ask(b"y", 1) == b"y"
+
+
 def test_an_answer_with_another_number_is_no_answer():
     def confused(sock):
         welcome(sock)

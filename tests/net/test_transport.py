@@ -229,8 +229,11 @@ def test_closing_lets_the_answer_under_way_out():
         asking = threading.Thread(target=lambda: answers.append(friend.ask(b"", 5)))
         asking.start()
         entered.wait(5)
-        closing = threading.Thread(target=server.close, args=(5.0,))
-        closing.start()
+        with peer(server.port) as idle:
+            idle.ping()
+            closing = threading.Thread(target=server.close, args=(5.0,))
+            closing.start()
+            assert until(lambda: server.connections() == 1)  # the idle one was let go
         go.set()
         asking.join(5)
         closing.join(5)
@@ -318,13 +321,15 @@ def test_oneway_batch_blob_and_compressed_requests_end_the_connection_unread(fla
     assert seen == []
 
 
-def test_annotations_are_refused_also_the_marshalled_blob_info():
+def test_annotations_are_refused_also_the_marshalled_blob_info(caplog):
     blob = marshal.dumps(("info", OBJECT, "ask"))
     chunk = struct.pack("!4sI", b"BLBI", len(blob)) + blob
+    call = pack((OBJECT, "ping", [], {}))
     with serving(secret=None) as server, greeted(server.port) as sock:
-        sock.sendall(frame(b"x", kind=protocol.MSG_INVOKE, annotations=chunk))
+        sock.sendall(frame(call, kind=protocol.MSG_INVOKE, annotations=chunk))
 
         assert said_until_closed(sock) == b""
+        assert until(lambda: "annotations are not accepted" in caplog.text)
 
 
 def test_a_callback_that_fails_costs_its_connection_and_no_other(monkeypatch):
@@ -358,8 +363,6 @@ def test_bodies_of_every_size_go_both_ways(size, secret):
 @pytest.mark.parametrize(
     ("header", "body"),
     [
-        ({"lz4": 900_000_000}, b"x" * 1000),  # more than is allowed
-        ({"lz4": 60_000_000}, b"x" * 1000),  # allowed, and impossible from so little
         ({"lz4": 5}, bodies.block.compress(b"x" * 500, store_size=False)),
         ({"lz4": 501}, bodies.block.compress(b"x" * 500, store_size=False)),
         ({"lz4": -1}, b"xx"),
@@ -372,6 +375,12 @@ def test_bodies_of_every_size_go_both_ways(size, secret):
 def test_a_body_that_is_not_what_it_claims_is_refused_before_it_is_unpacked(header, body):
     with pytest.raises(bodies.BadBody):
         bodies.unpack(header, body)
+
+
+@pytest.mark.parametrize("claimed", [900_000_000, 60_000_000])
+def test_a_body_that_claims_more_than_is_allowed_or_possible_costs_no_memory(claimed):
+    with pytest.raises(bodies.BadBody, match=f"claims {claimed}"):
+        bodies.unpack({"lz4": claimed}, b"x" * 1000)
 
 
 def test_a_lying_body_is_refused_on_the_wire_too():
@@ -415,7 +424,7 @@ def test_500_half_headers_leave_the_others_served(tmp_path):
             busy_s = slowest(newcomer)
 
         assert server.peak_kib() - before_kib < 20 * 1024
-        assert busy_s < max(2 * quiet_s, 0.05)
+        assert busy_s < max(2 * quiet_s, 0.25)  # of a machine that may be busy with other things
         assert len(server.log_lines()) == 1
         for sock in half:
             sock.close()
@@ -454,6 +463,7 @@ def test_when_too_many_have_proven_nothing_the_oldest_make_room():
             newcomer.ping()
         assert said_until_closed(silent[2]) == b""
         friend.ping()
+        assert server.refusals.total == 3  # the friend had proven itself and kept its place
 
 
 def test_one_address_has_its_limit_and_another_is_served():

@@ -171,7 +171,7 @@ class Supervisor:
     def _bury(self, running: Running, fd: int) -> None:
         """End what is left of the daemon's session, then say that it is gone."""
         deadline = time.monotonic() + END_S
-        while left := _session(running.pid):
+        while left := session_of(running.pid):
             for pid in left:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
@@ -273,7 +273,7 @@ def _reap() -> dict[int, int]:
         codes[pid] = os.waitstatus_to_exitcode(status)
 
 
-def _session(sid: int) -> list[int]:
+def session_of(sid: int) -> list[int]:
     """Return the processes of session `sid`, zombies left out."""
     found = []
     for entry in os.listdir("/proc"):

@@ -23,7 +23,7 @@ from pathlib import Path
 import msgspec
 
 import daemons
-from daemons.net.worker import ORDERS, PURGE, PURGED, TO_PARENT, TO_WORKER, kill_session
+from daemons.net.worker import ORDERS, PURGE, PURGED, TO_PARENT, TO_WORKER, Limits, kill_session
 
 log = logging.getLogger(__name__)
 
@@ -65,19 +65,20 @@ class WorkerPool:
         *,
         on_lost: OnLost | None = None,
         fresh: int = 8,
+        fresh_s: float = 0.025,
         pace_s: float = 0.05,
     ) -> None:
         """Start the workers.
 
         Each runs at most `in_flight` commands at once (and at most `fresh` of them younger than
-        0.1 s: commands that use the CPU do not gain from more) and queues `prefetch` more. Results
+        `fresh_s`: those that use the CPU do not gain from more) and queues `prefetch` more. Results
         are passed on at most every `pace_s` or so, and no later than about twice that.
         """
         assert workers > 0 and in_flight > 0 and prefetch >= 0
         self.lost = 0  # orders that will never have a result, since the start
         self.restarts = 0
         self._per_worker = in_flight + prefetch
-        self._limits = (str(in_flight), str(fresh), str(pace_s))
+        self._limits = Limits(in_flight, fresh, fresh_s, pace_s)
         self._pace_s = pace_s
         self._on_results = on_results
         self._on_lost = on_lost
@@ -185,7 +186,7 @@ class WorkerPool:
         command = [sys.executable, "-I", "-S", "-X", "utf8", str(script), str(site), str(root)]
         with theirs:
             process = subprocess.Popen(
-                [*command, *self._limits],
+                [*command, ",".join(str(n) for n in msgspec.to_builtins(self._limits))],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,  # what it starts is found by the session, see _bury

@@ -1,9 +1,8 @@
 """The worker process: runs commands for a poller or reactionner, one per core, and nothing else.
 
-Started by `daemons.net.spawn` as `python -I -S worker.py SITE ROOT IN_FLIGHT FRESH FLUSH_S` with a
-socket to its parent on fd 0, as the leader of a session. It stays small, because the price of a
-spawn grows with what a process maps: it imports the standard library, msgspec and
-`daemons.model.check` only. One thread, one epoll loop.
+Started by `daemons.net.spawn` as `python -I -S worker.py SITE ROOT LIMITS` with a socket to its
+parent on fd 0, as the leader of a session. It stays small and starts in milliseconds: it imports
+the standard library, msgspec and `daemons.model.check` only. One thread, one epoll loop.
 
 What decides that a command has ended is its pidfd, never the end of its output: a grandchild may
 keep the pipes for hours. Every command leads a process group of its own (killed whole at the
@@ -27,6 +26,7 @@ from collections.abc import Mapping, Sequence
 if __name__ == "__main__":  # -I -S leaves only the standard library in reach
     sys.path.extend(sys.argv[1:3])
 
+import msgspec
 from msgspec import Struct, msgpack
 
 from daemons.model.check import (
@@ -48,7 +48,6 @@ FLUSH_COUNT = 16  # results of a frame, so that a busy worker tells its parent 6
 FLUSH_BYTES = 256 * 1024
 OUTBOX_BYTES_MAX = 8 * 1024 * 1024  # a parent that does not read: start nothing more
 READ_BYTES = 256 * 1024
-WATCH_S = 0.1  # a command older than this has its pipes watched; most end before, with one wake-up
 STUCK_S = 1.0  # not gone this long after SIGKILL (a dead NFS server): its result is sent anyway
 LINES_MAX = 20_000  # command lines whose argv is remembered
 
@@ -243,16 +242,17 @@ class Running:
         self.deadline = self.started + order.timeout_s
         self.output: bytearray | None = None  # read so far, once it is watched
         self.errors: bytearray | None = None
-        self.watched = False  # older than WATCH_S: pipes are in the epoll set
+        self.watched = False  # no longer fresh: its pipes are in the epoll set
         self.killed = False  # past its time-out
         self.stuck = False  # SIGKILL did not help; the result is gone to the parent already
 
 
-class Limits(Struct, frozen=True):
+class Limits(Struct, frozen=True, array_like=True):
     """How much a worker does at once."""
 
     in_flight: int = 64  # commands running at once
-    fresh: int = 8  # of these, younger than WATCH_S: CPU-bound ones do not gain from more
+    fresh: int = 8  # of these, younger than fresh_s: those that use the CPU do not gain from more
+    fresh_s: float = 0.025  # most end before, for one wake-up; the pipes of older ones are watched
     flush_s: float = 0.05  # results wait this long for company
 
 
@@ -343,7 +343,7 @@ class Worker:
             os.close(err_end)
             self._live[command.pidfd] = command
             self._epoll.register(command.pidfd, select.EPOLLIN)
-            look_at = min(command.started + WATCH_S, command.deadline)
+            look_at = min(command.started + self._limits.fresh_s, command.deadline)
             if look_at < self._look_at:
                 self._look_at = look_at
 
@@ -368,7 +368,7 @@ class Worker:
         try:
             command.pidfd = os.pidfd_open(command.pid)
         except OSError:
-            os.killpg(command.pid, signal.SIGKILL)
+            _kill_group(command.pid)
             os.waitpid(command.pid, 0)
             raise
 
@@ -389,17 +389,18 @@ class Worker:
     def _look_after(self, now: float) -> None:
         """Watch the pipes of commands that take longer, kill those past their time-out."""
         self._look_at = float("inf")
+        fresh_s = self._limits.fresh_s
         for command in list(self._live.values()):
             if command.stuck:
                 continue
-            if not command.watched and now >= command.started + WATCH_S:
+            if not command.watched and now >= command.started + fresh_s:
                 self._watch(command)
             if now >= command.deadline:
                 self._overdue(command, now)
             if not command.stuck:
                 next_at = command.deadline
                 if not command.watched:
-                    next_at = min(next_at, command.started + WATCH_S)
+                    next_at = min(next_at, command.started + fresh_s)
                 self._look_at = min(self._look_at, next_at)
 
     def _watch(self, command: Running) -> None:
@@ -413,7 +414,7 @@ class Worker:
 
     def _overdue(self, command: Running, now: float) -> None:
         """SIGKILL to the group; if even that does not end it, answer for it and let it be."""
-        os.killpg(command.pid, signal.SIGKILL)
+        _kill_group(command.pid)
         if not command.killed:
             command.killed = True
             command.deadline = now + STUCK_S
@@ -447,14 +448,12 @@ class Worker:
     # -- when they end
 
     def _ended(self, command: Running) -> None:
-        self._epoll.unregister(
-            command.pidfd
-        )  # before close: a child before its exec holds a copy, and epoll with it
+        # before close: while a copy of it is open anywhere, epoll would go on reporting it
+        self._epoll.unregister(command.pidfd)
         del self._live[command.pidfd]
         if command.killed:
-            # the leader is a zombie still, so the number is ours: nothing of it may survive
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(command.pid, signal.SIGKILL)
+            # once more: the leader is a zombie, so the number is still ours
+            _kill_group(command.pid)
         status = os.waitpid(command.pid, 0)[1]
         self._held = False
         if command.watched:
@@ -579,8 +578,7 @@ class Worker:
 
     def _kill_all(self) -> None:
         for command in self._live.values():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(command.pid, signal.SIGKILL)
+            _kill_group(command.pid)
         kill_session(os.getpid(), patience_s=2.0)
 
 
@@ -591,6 +589,12 @@ def _spawned(
     return os.posix_spawn(
         path, argv, env, file_actions=ends, setpgroup=0, setsigdef=_PYTHON_IGNORES
     )
+
+
+def _kill_group(group: int) -> None:
+    """SIGKILL. One that became another user (sudo) may refuse; it is then left and reported."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _close(fds: list[int]) -> None:
@@ -617,8 +621,8 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)  # inherited by every command: no file action needed
     os.close(null)
-    in_flight, fresh, flush_s = sys.argv[3:6]
-    Worker(parent, Limits(int(in_flight), int(fresh), float(flush_s)), os.environ).run()
+    limits = msgspec.convert(sys.argv[3].split(","), Limits, strict=False)
+    Worker(parent, limits, os.environ).run()
 
 
 if __name__ == "__main__":

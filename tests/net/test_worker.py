@@ -63,7 +63,7 @@ class Hand:
     """A worker process and its parent's end of the socket, worked by hand."""
 
     def __init__(
-        self, in_flight: int = 64, fresh: int = 8, flush_s: float = 0.01, env=None
+        self, in_flight: int = 64, fresh: int = 8, fresh_s: float = 0.025, env=None
     ) -> None:
         self.socket, theirs = socket.socketpair()
         self.socket.settimeout(PATIENCE_S)
@@ -71,7 +71,7 @@ class Hand:
         words = [sys.executable, "-I", "-S", "-X", "utf8", worker_module.__file__, site, root]
         with theirs:
             self.process = subprocess.Popen(
-                [*map(str, words), str(in_flight), str(fresh), str(flush_s)],
+                [*map(str, words), f"{in_flight},{fresh},{fresh_s},0.01"],
                 stdin=theirs.fileno(),
                 start_new_session=True,
                 env=os.environ | (env or {}),
@@ -492,6 +492,30 @@ def test_a_breeding_plugin_is_gone_after_its_time_out(hand, tmp_path):
     assert hand.result("/bin/echo next").output == "next"
 
 
+FREEZER = Path("/sys/fs/cgroup/freezer")
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not (FREEZER / "tasks").exists(), reason="needs root and a freezer cgroup"
+)
+def test_a_plugin_that_not_even_sigkill_ends_is_answered_for(hire):
+    """As one that waits for a dead file server: it keeps no slot, and nobody waits for it."""
+    hand = hire(in_flight=1)
+    cell = FREEZER / f"test-worker-{os.getpid()}"
+    cell.mkdir()
+    try:
+        frozen = f"echo in; echo $$ > {cell}/cgroup.procs; echo FROZEN > {cell}/freezer.state; :"
+        result = hand.result(frozen, timeout_s=0.3)
+        assert (result.code, result.output) == (CODE_TIMEOUT, "timed out after 0.3 s\nin")
+        assert hand.result("/bin/echo next").output == "next"
+        assert len(session_members(hand.process.pid)) == 1
+    finally:
+        (cell / "freezer.state").write_text("THAWED")
+        until(lambda: not (cell / "cgroup.procs").read_text(), "it lives on")
+        cell.rmdir()
+    assert hand.result("/bin/echo and on").output == "and on"
+
+
 def test_a_grandchild_that_keeps_the_pipe_does_not_hold_the_result(hand, tmp_path):
     result = hand.result(f"echo done; sleep 60 & echo $! > {tmp_path}/pid")
 
@@ -520,7 +544,7 @@ def test_the_caps_on_concurrency_are_held(hire):
 
 
 def test_short_commands_run_no_more_at_once_than_fresh(hire):
-    hand = hire(in_flight=50, fresh=2)
+    hand = hire(in_flight=50, fresh=2, fresh_s=30.0)
 
     assert script_peak(hand, runs=20, sleep="0.01") <= 2
 
@@ -604,3 +628,18 @@ def test_the_worker_obeys_nobody_but_its_socket(hand):
     hand.socket.close()
 
     assert hand.process.wait(PATIENCE_S) in (0, -signal.SIGPIPE)
+
+
+def test_a_worker_loads_nothing_of_ours_but_the_nouns_it_needs():
+    site, root = Path(msgspec.__file__).parents[1], Path(daemons.__file__).parents[1]
+    code = f"import sys; sys.path += [{str(site)!r}, {str(root)!r}]; import daemons.net.worker; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], capture_output=True, check=True, text=True
+    )
+    foreign = {
+        name for name in run.stdout.split() if name.split(".")[0] not in sys.stdlib_module_names
+    }
+
+    assert {name for name in foreign if not name.startswith(("msgspec", "__"))} == {
+        "daemons", "daemons.model", "daemons.model.check", "daemons.net", "daemons.net.worker"
+    }  # fmt: skip

@@ -1,0 +1,171 @@
+"""Downtimes begin and end, acknowledgements hold or go, comments go with them."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemons.model.clock import Wall
+from daemons.model.status import Ack, Comment, Downtime
+from daemons.rules import booked
+from daemons.rules.booked import What, ack_after, ack_at, cancel, next_transition, transitions
+from daemons.rules.state import service_move
+
+
+def downtime(id=1, start=100.0, end=200.0, **more):
+    return Downtime(id=id, entry_wall=50.0, start_wall=start, end_wall=end, **more)
+
+
+def told(events):
+    return [(event.what.value, event.downtime.id, event.told) for event in events]
+
+
+def after(downtimes, wall, **more):
+    now, events = transitions(downtimes, Wall(wall), **more)
+    return now, told(events)
+
+
+def test_a_fixed_downtime_is_in_effect_from_its_start_to_its_end():
+    before, nothing = after((downtime(),), 99.0)
+    during, started = after(before, 100.0)
+    still, silence = after(during, 199.0)
+    over, stopped = after(still, 200.0)
+
+    assert (before[0].in_effect, nothing) == (False, [])
+    assert (during[0].in_effect, started) == (True, [("STARTED", 1, True)])
+    assert (still is during, silence) == (True, [])
+    assert (over, stopped) == ((), [("STOPPED", 1, True)])
+
+
+def test_a_downtime_that_was_missed_expires_in_silence():
+    assert after((downtime(),), 300.0) == ((), [("EXPIRED", 1, False)])
+
+
+def test_only_the_first_and_last_of_overlapping_downtimes_are_told():
+    both = (downtime(1), downtime(2, 150.0, 250.0))
+    one, _ = after(both, 100.0)
+    two, second = after(one, 150.0)
+    rest, first_end = after(two, 200.0)
+    _, last_end = after(rest, 250.0)
+
+    assert second == [("STARTED", 2, False)]
+    assert first_end == [("STOPPED", 1, False)]
+    assert last_end == [("STOPPED", 2, True)]
+
+
+def test_a_flexible_downtime_begins_with_the_problem_and_lasts_its_duration():
+    flexible = (downtime(fixed=False, duration_s=30.0),)
+    waiting, nothing = after(flexible, 150.0)
+    during, started = after(waiting, 190.0, problem=True)
+    still, silence = after(during, 219.0)
+    over, stopped = after(still, 220.0)
+
+    assert (waiting, nothing, silence) == (flexible, [], [])
+    assert during[0].started_wall == 190.0
+    assert (started, stopped, over) == ([("STARTED", 1, True)], [("STOPPED", 1, True)], ())
+
+
+def test_a_triggered_downtime_begins_with_its_trigger():
+    both = (downtime(2, 0.0, 999.0, trigger_id=1, fixed=False, duration_s=20.0), downtime(1))
+    now, started = after(both, 100.0)
+    elsewhere, by_another = after(both[:1], 100.0, started_ids=(1,))
+
+    assert sorted(started) == [("STARTED", 1, True), ("STARTED", 2, False)]
+    assert all(d.in_effect for d in now)
+    assert by_another == [("STARTED", 2, True)] and elsewhere[0].in_effect
+
+
+def test_cancelling_takes_what_it_triggers_along():
+    both, _ = after((downtime(1), downtime(2, trigger_id=1)), 100.0)
+    left, events = cancel((*both, downtime(3)), 1)
+
+    assert [d.id for d in left] == [3]
+    assert told(events) == [("CANCELLED", 1, True), ("CANCELLED", 2, True)]
+
+
+def test_cancelling_what_has_not_begun_is_silent():
+    assert told(cancel((downtime(),), 1)[1]) == [("REMOVED", 1, False)]
+    assert cancel((downtime(),), 7) == ((downtime(),), ())
+
+
+def test_the_next_moment_to_look_is_known():
+    assert next_transition(()) is None
+    assert next_transition((downtime(),)) == 100.0
+    assert next_transition((downtime(in_effect=True),)) == 200.0
+    assert next_transition((downtime(fixed=False, duration_s=9.0),)) == 200.0
+    begun = downtime(fixed=False, duration_s=9.0, in_effect=True, started_wall=150.0)
+    assert next_transition((begun,)) == 159.0
+
+
+def move(state, new):
+    return service_move(state, 1, 3, state, new, 3, volatile=False, host_up=True)
+
+
+def test_a_sticky_acknowledgement_holds_until_recovery():
+    ack = Ack(author="joe", comment="x", sticky=True)
+
+    assert ack_after(move(2, 1), ack) is ack
+    assert ack_after(move(2, 0), ack) is None
+
+
+def test_another_acknowledgement_ends_with_any_change_of_state():
+    ack = Ack(author="joe", comment="x", sticky=False)
+
+    assert ack_after(move(2, 2), ack) is ack
+    assert ack_after(move(2, 1), ack) is None
+    assert ack_after(move(2, 2), None) is None
+
+
+def test_an_acknowledgement_with_an_end_ends():
+    ack = Ack(author="joe", comment="x", expire_wall=100.0)
+
+    assert ack_at(ack, Wall(99.0)) is ack
+    assert ack_at(ack, Wall(100.0)) is None
+    assert ack_at(Ack(author="joe", comment="x"), Wall(1e9)) is not None
+
+
+def test_comments_go_with_what_they_belong_to():
+    ack = booked.ack_comment(1, Ack(author="joe", comment="x"))
+    kept = booked.ack_comment(2, Ack(author="joe", comment="x", persistent=True))
+    down = booked.downtime_comment(3, downtime(7), is_host=True, from_to="a to b")
+    user = Comment(id=4, entry_wall=0.0, author="joe", text="note")
+    everything = (ack, kept, down, user)
+
+    assert booked.comments_without_ack(everything) == (kept, down, user)
+    assert booked.comments_without_ack((user,)) == (user,)
+    assert booked.comments_without_downtimes(everything, {7}) == (ack, kept, user)
+    assert "fixed downtime from a to b" in down.text and "host" in down.text
+
+
+def test_a_flexible_downtime_says_how_long_it_lasts():
+    comment = booked.downtime_comment(
+        1, downtime(fixed=False, duration_s=5400.0), is_host=False, from_to="a and b"
+    )
+
+    assert "1 hours and 30 minutes" in comment.text
+
+
+DOWNTIMES = st.lists(
+    st.builds(downtime, st.integers(1, 4), st.floats(0, 50), st.floats(0, 60), fixed=st.booleans(),
+              duration_s=st.floats(0, 30), trigger_id=st.integers(0, 4)),
+    unique_by=lambda d: d.id, max_size=4,
+).map(tuple)  # fmt: skip
+
+
+@given(DOWNTIMES, st.lists(st.tuples(st.floats(0, 20), st.booleans()), max_size=10))
+def test_any_downtimes_begin_once_end_once_and_count_right(downtimes, passing):
+    wall, depth, begun, ended = 0.0, 0, [], []
+    for step, problem in passing:
+        wall += step
+        downtimes, events = transitions(downtimes, Wall(wall), problem=problem)
+        for event in events:
+            if event.what == What.STARTED:
+                assert event.told == (depth == 0)
+                depth += 1
+                begun.append(event.downtime.id)
+            elif event.what == What.STOPPED:
+                depth -= 1
+                assert event.told == (depth == 0)
+                ended.append(event.downtime.id)
+        assert depth == sum(d.in_effect for d in downtimes)
+        assert all(wall < booked.ends(d) or d.started_wall == wall for d in downtimes)
+    assert len(set(begun)) == len(begun) and len(set(ended)) == len(ended)
+    assert set(ended) <= set(begun)

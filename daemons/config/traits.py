@@ -215,9 +215,7 @@ class TraitsTable:
         unit_s = self._unit_s
 
         def options(attr: str) -> tuple[str, ...]:
-            given = letters(attrs.get(attr, DEFAULT_OPTIONS[kind].get(attr, "")))
-            if not given and attr in DEFAULT_OPTIONS[kind]:
-                given = letters(",".join(DEFAULT_OPTIONS[kind][attr]))
+            given = letters(attrs.get(attr, "")) or tuple(DEFAULT_OPTIONS[kind].get(attr, ""))
             return tuple(OPTIONS[kind][attr]) if "a" in given else given
 
         command = attrs.get("check_command", "")

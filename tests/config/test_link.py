@@ -1,0 +1,321 @@
+"""What hosts, services, contacts and commands became, and what did not fit together."""
+
+import pytest
+
+from daemons.model.objects import Traits
+from tests.config.texts import BASE, errors, host, loaded, service, warnings
+
+
+def of_host(*lines: str, main: str = "") -> Traits:
+    found = loaded(main + host("h", *lines), BASE)
+    assert errors(found) == []
+    return found.objects.traits[found.objects.hosts[0].traits]
+
+
+def of_service(*lines: str, at: tuple[str, ...] = ()) -> Traits:
+    found = loaded(host("h", *at) + service("s", "host_name h", *lines), BASE)
+    assert errors(found) == []
+    return found.objects.traits[found.objects.services[0].traits]
+
+
+def test_a_host_that_says_nothing_has_the_defaults_of_the_schema() -> None:
+    found = loaded(host("h"), BASE)
+    (one,) = found.objects.hosts
+    traits = found.objects.traits[one.traits]
+
+    assert (one.address, one.alias, one.parents) == ("h", "h", ())
+    assert traits == Traits(
+        check_interval_s=0.0, retry_interval_s=0.0, notification_interval_s=3600.0,
+        notification_options=("d", "u", "r", "f"), flap_detection_options=("o", "d", "u"),
+        low_flap_threshold=25.0, high_flap_threshold=50.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("main", "unit_s"), [("", 60.0), ("interval_length=1\n", 1.0)])
+def test_interval_length_is_applied_to_intervals_and_to_nothing_else(
+    main: str, unit_s: float
+) -> None:
+    traits = of_host(
+        "check_interval 5", "retry_interval 0.5", "notification_interval 30",
+        "first_notification_delay 2", "freshness_threshold 90", main=main,
+    )  # fmt: skip
+
+    assert (traits.check_interval_s, traits.retry_interval_s) == (5 * unit_s, 0.5 * unit_s)
+    assert traits.notification_interval_s == 30 * unit_s
+    assert traits.first_notification_delay_s == 2 * unit_s
+    assert traits.freshness_threshold_s == 90.0
+
+
+@pytest.mark.parametrize("word", ["1", "yes", "True", "ON"])
+def test_words_for_yes(word: str) -> None:
+    assert of_host(f"check_freshness {word}").check_freshness
+
+
+@pytest.mark.parametrize("word", ["0", "no", "False", "OFF"])
+def test_words_for_no(word: str) -> None:
+    assert not of_host(f"active_checks_enabled {word}").active_checks_enabled
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [("d,r", "dr"), ("n", "n"), ("a", "durfs"), ("down,recovery", "dr"), ("d, d", "d")],
+)
+def test_options_are_letters(said: str, expected: str) -> None:
+    assert of_host(f"notification_options {said}").notification_options == tuple(expected)
+
+
+def test_a_handler_that_is_named_is_enabled_unless_it_says_no() -> None:
+    assert of_host("event_handler ok").event_handler_enabled
+    assert not of_host("event_handler ok", "event_handler_enabled 0").event_handler_enabled
+    assert not of_host().event_handler_enabled
+
+
+def test_what_no_rule_reads_yet_is_kept() -> None:
+    traits = of_service(
+        "escalations e", "snapshot_interval 3", "notes n", "host_dependency_enabled 0"
+    )
+
+    assert traits.rest == {
+        "escalations": "e", "snapshot_interval": "3", "host_dependency_enabled": "0",
+    }  # fmt: skip
+    assert traits.shown == {"notes": "n"}
+
+
+def test_a_service_takes_from_its_host_what_it_does_not_say() -> None:
+    at = (
+        "contacts ann", "notification_period always", "check_period always", "business_impact 5",
+        "notification_interval 7", "poller_tag dmz", "max_check_attempts 9",
+    )  # fmt: skip
+    traits = of_service("notification_interval 8", at=at)
+
+    assert (traits.contacts, traits.notification_period) == (("ann",), "always")
+    assert (traits.check_period, traits.business_impact) == ("always", 5)
+    assert (traits.poller_tag, traits.notification_interval_s) == ("dmz", 480.0)
+    assert traits.max_check_attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("check_period never", "check_period: time period never is not defined"),
+        ("notification_period never", "notification_period: time period never is not defined"),
+        ("check_command okk!a", "check_command: command okk is not defined"),
+        ("event_handler nope", "event_handler: command nope is not defined"),
+        ("contacts ann,bob", "contacts: contact bob is not defined"),
+        ("contact_groups g", "contact_groups: contact group g is not defined"),
+        ("initial_state x", "initial_state 'x' is not one of o,d,u"),
+        ("realm Mars", "realm Mars is not defined"),
+    ],
+)
+def test_a_reference_to_nothing_is_an_error_at_its_line(line: str, expected: str) -> None:
+    assert errors(loaded(host("h", "alias x", line), BASE)) == [f"t.cfg:4: host h: {expected}"]
+
+
+def test_a_mistake_that_is_repeated_is_said_at_each_line() -> None:
+    found = loaded(host("a", "contacts bob") + host("b", "contacts bob"), BASE)
+
+    assert errors(found) == [
+        "t.cfg:3: host a: contacts: contact bob is not defined",
+        "t.cfg:7: host b: contacts: contact bob is not defined",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("check_interval five", "check_interval 'five' is not a number"),
+        ("check_interval 1,5", "check_interval '1,5' is not a number"),
+        ("check_interval nan", "check_interval 'nan' is not a number"),
+        ("check_interval -1", "check_interval '-1' is negative"),
+        ("max_check_attempts 0", "max_check_attempts '0' is not at least 1"),
+        ("active_checks_enabled 2", "active_checks_enabled '2' is neither 1 nor 0"),
+        ("active_checks_enabled", "active_checks_enabled '' is neither 1 nor 0"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_an_error_at_its_line(line: str, expected: str) -> None:
+    assert errors(loaded(host("h", "alias x", line), BASE)) == [f"t.cfg:4: {expected}"]
+
+
+def test_an_unknown_attribute_is_kept_with_a_warning_and_a_hint() -> None:
+    found = loaded(host("h", "max_chek_attempts 3"), BASE)
+
+    (said,) = [c for c in found.complaints if c.where]
+    assert (said.severity, said.where, said.fix) == (
+        "warning", "t.cfg:3", "did you mean 'max_check_attempts'?",
+    )  # fmt: skip
+    assert found.objects.traits[0].rest == {"max_chek_attempts": "3"}
+
+
+def test_letters_that_mean_nothing_are_a_warning() -> None:
+    found = loaded(host("h", "notification_options w,c"), BASE)
+
+    assert errors(found) == []
+    assert (
+        len(warnings(found)) == 1 and "t.cfg:3: host h: notification_options" in warnings(found)[0]
+    )
+
+
+def test_a_service_without_intervals_is_checked_as_in_nagios_with_a_warning() -> None:
+    text = host("h") + "define service{\nhost_name h\nservice_description s\ncheck_command ok\n}\n"
+    found = loaded(text, BASE)
+
+    assert errors(found) == [] and len(warnings(found)) == 2
+    traits = found.objects.traits[found.objects.services[0].traits]
+    assert (traits.check_interval_s, traits.retry_interval_s) == (300.0, 60.0)
+
+
+def test_a_service_without_a_command_is_an_error() -> None:
+    text = host("h") + "define service{\nhost_name h\nservice_description s\n}\n"
+
+    assert errors(loaded(text, BASE)) == ["t.cfg:4: service s on h: check_command is missing"]
+
+
+def test_parents_are_linked_and_unknown_ones_left_out_with_a_warning() -> None:
+    found = loaded(host("a") + host("b", "parents a,x"), BASE)
+
+    assert warnings(found) == ["t.cfg:6: host b: parent x is not defined"]
+    assert found.objects.hosts[1].parents == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (host("a", "parents a"), "t.cfg:3: hosts are each other's parents: a -> a"),
+        (
+            host("b", "parents a") + host("a", "parents b"),
+            "t.cfg:7: hosts are each other's parents: a -> b -> a",
+        ),
+    ],
+)
+def test_parents_in_a_circle_are_an_error(text: str, expected: str) -> None:
+    assert errors(loaded(text, BASE)) == [expected]
+
+
+def test_a_chain_of_thousands_of_parents_is_no_problem() -> None:
+    text = host("h0") + "".join(host(f"h{n}", f"parents h{n - 1}") for n in range(1, 3000))
+    found = loaded(text, BASE)
+
+    assert errors(found) == []
+    assert found.shards[0][0].hosts == 3000
+
+
+def test_extended_information_stands_below_what_the_host_says() -> None:
+    text = (
+        host("h", "notes mine")
+        + "define hostextinfo{\nhost_name h\nnotes theirs\nicon_image i\n}\n"
+    )
+    found = loaded(text, BASE)
+
+    assert found.objects.traits[0].shown == {"icon_image": "i", "notes": "mine"}
+
+
+def test_a_contact_is_one_way_and_may_share_others() -> None:
+    text = (
+        "define notificationway{\nnotificationway_name sms\nhost_notification_period always\n"
+        "service_notification_period always\nhost_notification_commands ok!1,ok!2\n"
+        "service_notification_commands ok\nmin_criticity 4\n}\n"
+        "define contact{\ncontact_name bob\nnotificationways sms\nemail b@x\n_ROOM 5\n}\n"
+    )
+    found = loaded(text, BASE)
+    assert errors(found) == []
+    ann, bob = found.objects.contacts
+
+    assert [w.name for w in ann.ways] == ["ann"] and ann.ways[0].host_notification_options == (
+        "d",
+        "r",
+    )
+    assert [w.name for w in bob.ways] == ["sms"] and bob.ways[0].min_business_impact == 4
+    assert bob.ways[0].host_notification_commands == ("ok!1", "ok!2")
+    assert bob.ways[0].host_notification_options == ("n",)
+    assert (bob.email, bob.custom) == ("b@x", {"ROOM": "5"})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "define contact{\ncontact_name z\nhost_notification_commands ok\n}\n",
+            "t.cfg:1: contact z: service_notification_commands is missing",
+        ),
+        (
+            "define contact{\ncontact_name z\nnotificationways w\n}\n",
+            "t.cfg:3: contact z: notificationway w is not defined",
+        ),
+        (
+            "define contactgroup{\ncontactgroup_name g\nmembers ann,bob\n}\n",
+            "t.cfg:3: contactgroup g: contact bob is not defined",
+        ),
+        ("define command{\ncommand_name z\n}\n", "t.cfg:1: command z has no command_line"),
+        ("define host{\nalias z\n}\n", "t.cfg:1: a host without host_name"),
+        (
+            "define host{\nhost_name a$b\n}\n",
+            "t.cfg:2: host_name 'a$b' has characters that a name must not have: $",
+        ),
+        (
+            "define host{\nhost_name a\\;b\n}\n",
+            "t.cfg:2: host_name 'a;b' has characters that a name must not have: ;",
+        ),
+        (
+            "define timeperiod{\ntimeperiod_name z\nsunday 25:00-26:00\n}\n",
+            "t.cfg:3: timeperiod z: '25:00-26:00': there is no 25:00",
+        ),
+        (
+            "define timeperiod{\ntimeperiod_name z\nsomeday 00:00-24:00\n}\n",
+            "t.cfg:3: timeperiod z: 'someday 00:00-24:00' is not a day or date and times",
+        ),
+        (
+            "define timeperiod{\ntimeperiod_name z\nexclude y\n}\n",
+            "t.cfg:3: timeperiod z: exclude: time period y is not defined",
+        ),
+    ],
+)
+def test_an_incomplete_object_is_an_error(text: str, expected: str) -> None:
+    assert errors(loaded(text, BASE)) == [expected]
+
+
+def test_commands_that_everybody_has_are_there() -> None:
+    names = {c.name for c in loaded("", BASE).objects.commands}
+
+    assert names == {"ok", "bp_rule", "_internal_host_up", "_echo"}
+
+
+def test_all_other_object_types_are_read_without_a_complaint_and_kept() -> None:
+    text = (
+        host("h")
+        + service("s", "host_name h", "duplicate_foreach _disks")
+        + (
+            "define servicedependency{\nhost_name h\nservice_description s\n"
+            "dependent_service_description s\nnotification_failure_options c\n}\n"
+            "define hostdependency{\nhost_name h\ndependent_hostgroup g\n}\n"
+            "define escalation{\nescalation_name e\nfirst_notification_time 60\n}\n"
+            "define hostescalation{\nhost_name h\ncontacts ann\n}\n"
+            "define serviceescalation{\nhost_name h\nservice_description *\n}\n"
+            "define macromodulation{\nmacromodulation_name m\n_X 1\n}\n"
+            "define checkmodulation{\ncheckmodulation_name c\ncheck_command ok\n}\n"
+            "define resultmodulation{\nresultmodulation_name r\nexit_codes_match 1,2\n}\n"
+            "define businessimpactmodulation{\nbusiness_impact_modulation_name b\n}\n"
+            "define serviceextinfo{\nhost_name h\nservice_description s\nnotes n\n}\n"
+        )
+    )
+    found = loaded(text, BASE)
+
+    assert (errors(found), warnings(found)) == ([], [])
+    assert {o.kind for o in found.objects.others} == {
+        "servicedependency", "hostdependency", "escalation", "hostescalation", "serviceescalation",
+        "macromodulation", "checkmodulation", "resultmodulation", "businessimpactmodulation",
+    }  # fmt: skip
+    (dependency,) = [o for o in found.objects.others if o.kind == "hostdependency"]
+    assert dependency.attrs == {"dependent_hostgroup_name": "g", "host_name": "h"}
+
+
+def test_100_services_of_one_template_share_one_traits() -> None:
+    text = "define service{\nname t\nregister 0\ncheck_command ok\ncheck_interval 5\nretry_interval 1\n}\n"
+    text += "".join(host(f"h{n}") for n in range(10))
+    text += "".join(
+        f"define service{{\nuse t\nhost_name h{n % 10}\nservice_description s{n}\n}}\n"
+        for n in range(100)
+    )
+    found = loaded(text, BASE)
+
+    assert len(found.objects.services) == 100
+    assert len(found.objects.traits) == 2

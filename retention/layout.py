@@ -73,7 +73,7 @@ class Delta(Struct, frozen=True, array_like=True):
     """What one save changed, save for the pages that it rewrote."""
 
     changed: dict[str, bytes]
-    removed: tuple[str, ...]
+    removed: tuple[str, ...]  # after the changes: who is in both is gone
 
 
 Pages = list[dict[str, bytes]]
@@ -209,13 +209,11 @@ def _oldest(refs: Sequence[Ref], since_s: float) -> set[int]:
 def _by_page(
     pages: int, changed: Records, removed: Collection[str]
 ) -> dict[int, tuple[dict[str, bytes], list[str]]]:
-    """Sort a save's records by the page that they belong in; who is both is removed."""
+    """Sort a save's records by the page that they belong in."""
     touched: dict[int, tuple[dict[str, bytes], list[str]]] = {}
-    gone = set(removed)
     for key, value in changed.items():
-        if key not in gone:
-            touched.setdefault(page_of(key, pages), ({}, []))[0][key] = value
-    for key in sorted(gone):
+        touched.setdefault(page_of(key, pages), ({}, []))[0][key] = value
+    for key in sorted(removed):
         touched.setdefault(page_of(key, pages), ({}, []))[1].append(key)
     return touched
 

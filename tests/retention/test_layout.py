@@ -51,10 +51,11 @@ def test_a_delta_draft_writes_one_delta_and_its_share_of_the_pages():
     assert read(second, first.items | second.items) == Loaded(wanted, 1, 1)
 
 
-def test_every_page_is_rewritten_in_a_turn_and_deltas_older_than_it_are_dropped():
+@pytest.mark.parametrize("since_s", [0, 0.1, 1])
+def test_every_page_is_rewritten_in_a_turn_and_deltas_older_than_it_are_dropped(since_s):
     draft = whole_draft(SHARD, 1, 0, many(10_000), partial=False)
     for n in range(1, TURN_SAVES + 1):
-        draft = delta_draft(draft.manifest, draft.pages, 1, n, many(5, b"%d" % n), (), since_s=1)
+        draft = delta_draft(draft.manifest, draft.pages, 1, n, many(5, b"%d" % n), (), since_s)
 
     assert min(ref.n for ref in draft.manifest.pages) > 0
     assert len(draft.manifest.deltas) <= TURN_SAVES

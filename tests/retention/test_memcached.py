@@ -1,5 +1,6 @@
 """What a memcached can do to us: die, hang, forget, evict, hold what others put there."""
 
+import itertools
 import pathlib
 import random
 import socket
@@ -13,7 +14,7 @@ from retention.api import Loaded, Saved, Stale, Unavailable
 from retention.breaker import FAILURES
 from retention.connection import Connection
 from retention.envelope import seal
-from retention.layout import Manifest, names, prefix, read_manifest
+from retention.layout import Manifest, names, prefix, read_manifest, whole_draft
 from retention.memcached import HEAL_S, WARN_S, MemcachedRetention
 from tests.retention.memcached_server import MemcachedServer
 
@@ -284,6 +285,62 @@ def test_a_flush_in_the_middle_of_a_save_is_made_good_by_it(memcached, clock):
     assert fresh(memcached).load(SHARD) == Loaded(many(2000) | {"a": b"1"}, 1, 2)
 
 
+@pytest.mark.parametrize("other", [b"other", b"NEW"])
+def test_a_set_between_our_get_and_our_set_wins(memcached, other):
+    """The window is too small to hit from outside, so the other writer sits in it."""
+    ours, theirs = Connection(memcached.address), Connection(memcached.address)
+    ours.put({"key": b"old"})
+    client = ours._connected()
+    gets = client.gets
+
+    def gets_then_other_sets(key):
+        answer = gets(key)
+        theirs.put({"key": other})
+        return answer
+
+    client.gets = gets_then_other_sets
+
+    assert not ours.swap("key", b"old", b"NEW")
+    assert theirs.get(["key"]) == {"key": other}
+
+
+def test_until_the_manifest_moves_readers_see_the_save_before(memcached, clock):
+    """Also when the same position is saved again with other records."""
+    store = filled(memcached, clock)
+    seen = []
+    store._server = Meddling(memcached.address, lambda: seen.append(fresh(memcached).load(SHARD)))
+    store.save(SHARD, 1, 1, many(2000, b"DOWN"), (), whole=True)
+
+    assert seen == [Loaded(many(2000), 1, 1)]
+    assert fresh(memcached).load(SHARD) == Loaded(many(2000, b"DOWN"), 1, 1)
+
+
+def test_a_load_that_was_overtaken_by_two_saves_reads_again(memcached, clock):
+    """By then the items that its manifest names are deleted."""
+    store = filled(memcached, clock)
+
+    class Slow(Connection):
+        def get(self, keys):
+            if len(keys) > 2 and store.health().saves < 3:
+                store.save(SHARD, 1, 2, many(2000, b"2"), (), whole=True)
+                store.save(SHARD, 1, 3, many(2000, b"3"), (), whole=True)
+            return super().get(keys)
+
+    reader = fresh(memcached)
+    reader._server = Slow(memcached.address)
+
+    assert reader.load(SHARD) == Loaded(many(2000, b"3"), 1, 3)
+
+
+def test_a_position_saved_with_other_records_and_back_loses_nothing(memcached, clock):
+    """What the save before last left is deleted, unless it is named again."""
+    store = filled(memcached, clock)
+    for value in (b"DOWN", b"UP", b"DOWN", b"UP"):
+        store.save(SHARD, 1, 1, many(2000, value), (), whole=True)
+
+    assert fresh(memcached).load(SHARD) == Loaded(many(2000), 1, 1)
+
+
 def test_a_load_sees_one_save_while_another_process_saves(memcached, clock):
     store = filled(memcached, clock)
     stop = threading.Event()
@@ -374,6 +431,27 @@ def test_the_writer_finds_an_evicted_delta_and_saves_whole(memcached, clock):
     assert fresh(memcached).load(SHARD) == Loaded(many(2000) | few | {"a": b"79"}, 1, 79)
 
 
+def test_a_second_evicted_delta_is_healed_when_the_first_whole_save_is_long_enough_ago(
+    memcached, clock
+):
+    """A memcached that is full would only evict more, the more we write."""
+    store = filled(memcached, clock)
+    whole_saves = []
+    for n in range(2, 200):
+        few = dict.fromkeys(list(many(2000))[n * 5 : n * 5 + 60], b"%d" % n)
+        store.save(SHARD, 1, n, few, ())
+        now = manifest(memcached)
+        if {ref.n for ref in now.pages} == {n}:
+            whole_saves.append(clock.now_s)
+        for ref in now.deltas[:-1]:
+            Connection(memcached.address).delete(names(SHARD, "d", ref))
+        clock.now_s += 0.5
+
+    gaps = [later - earlier for earlier, later in itertools.pairwise(whole_saves)]
+    assert len(whole_saves) >= 3
+    assert min(gaps) >= HEAL_S and max(gaps) <= HEAL_S + 10
+
+
 def test_after_a_load_with_losses_a_delta_save_still_says_partial(memcached, clock):
     filled(memcached, clock)
     Connection(memcached.address).delete(page_names(memcached, 4))
@@ -393,6 +471,7 @@ def test_a_memcached_that_is_too_small_is_seen_at_the_save_itself(clock):
         store.save(SHARD, 1, 1, noise, (), whole=True)
 
         assert store.health().missing > 0 and "more memory" in store.health().why
+        assert store.health().missing >= 0.8 * fresh(server).load(SHARD).missing
     finally:
         server.stop()
 
@@ -435,7 +514,7 @@ def test_a_page_that_was_swapped_for_another_valid_one_is_corrupt(memcached, clo
         b"",
         PICKLE,
         b"shR\x02" + bytes(40),
-        seal(Manifest("shinken/4", 9, 9, False, 0, (), ())),
+        seal(whole_draft("shinken/4", 9, 9, {"a": b"1"}, partial=False).manifest),
         seal(Manifest(SHARD, 9, 9, False, 0, (), ())),
     ],
 )

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from enum import IntEnum
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
 
@@ -53,7 +53,7 @@ class Point(Struct, frozen=True, gc=False):
     weekday: int = 0  # 0 = Monday
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, cache_hash=True):
     """Days and the spans of time on them."""
 
     first: Point
@@ -62,7 +62,7 @@ class Entry(Struct, frozen=True):
     spans: Spans
 
 
-class Period(Struct, frozen=True):
+class Period(Struct, frozen=True, cache_hash=True):
     """A time period ready to be asked."""
 
     name: str
@@ -87,10 +87,14 @@ def compile_period(
 
     None is always. `tz_name` is a name of the time zone database (main file: use_timezone); "" is UTC.
     Excluded periods that are not in `all_periods`, or exclude each other in a circle, exclude nothing.
-    Raises BadRange for an entry that is none of the documented forms.
+    Raises BadRange for an entry that is none of the documented forms, and for an unknown time zone.
     """
     if period is None:
         return ALWAYS
+    try:
+        _zone(tz_name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise BadRange(f"there is no time zone {tz_name!r}") from None
     return _compile(period, all_periods, tz_name, ())
 
 
@@ -110,6 +114,8 @@ def next_start(period: Period, wall: Wall) -> Wall | None:
     """
     if period.always:
         return wall
+    if not period.entries:
+        return None
     return _next_edge(period, wall, inside=True)
 
 

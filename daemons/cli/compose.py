@@ -6,14 +6,17 @@ import os
 import random
 import secrets
 import signal
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from daemons.ha.terms import Terms
 from daemons.model.cluster import PORTS, Cluster, DaemonDef, RoleName
+from daemons.modules import broker_modules, receiver_modules
+from daemons.modules.entry import delivery
 from daemons.modules.journal import ActionJournal
-from daemons.modules.service import open_modules
+from daemons.modules.service import BrokerModules
 from daemons.modules.spool import CommandSpool
 from daemons.net import clock
 from daemons.net.client import Peer
@@ -42,6 +45,7 @@ from daemons.wire.messages import (
     Message,
     RanChunk,
     Register,
+    Report,
     RunChunk,
 )
 
@@ -169,23 +173,39 @@ def run_daemon(role: RoleName, name: str, home: Home, instance: str) -> int:
     box: list[Runner] = []  # services talk to the runner that is made from them
 
     def tell(message: Message) -> Message:
-        return box[0].enter(message)
+        return box[0].enter(message) if box else Failed("starting")
 
-    made, services, close = BUILDERS[role](bundle, define, home, instance, durable.read(), tell)
-    runner = Runner(made, peers(bundle, name, instance, keys), services, durable)
+    built = BUILDERS[role](bundle, define, home, instance, durable.read(), tell)
+    runner = Runner(built.role, peers(bundle, name, instance, keys), built.services, durable)
     box.append(runner)
+    built.begin()
     gc.collect()
     gc.freeze()
     found = where(bundle, name)
     assert found is not None
     try:
-        return _serve(runner, found, keys, lambda: _health(made, bundle, define))
+        return _serve(runner, found, keys, lambda: _health(built.role, bundle, define))
     finally:
-        close()
+        built.close()
 
 
-Built = tuple[Role, dict[str, Service], Callable[[], None]]
 Tell = Callable[[Message], Message]
+
+
+class Reporting(Role, Protocol):
+    """A role of a daemon: it can say what it does."""
+
+    def report(self) -> Report:
+        """Return what status and console show."""
+
+
+class Built(NamedTuple):
+    """What a daemon is made of."""
+
+    role: Reporting
+    services: dict[str, Service]
+    close: Callable[[], None] = lambda: None
+    begin: Callable[[], None] = lambda: None  # called once the role can be entered
 
 
 def _arbiter(
@@ -205,7 +225,7 @@ def _arbiter(
         durable=durable,
         lease_s=terms_of(bundle.cluster).lease_s,
     )
-    return role, {}, lambda: None
+    return Built(role, {})
 
 
 def _scheduler(
@@ -221,7 +241,7 @@ def _scheduler(
         tokens=lambda: secrets.token_hex(6),
         without=_without(),
     )
-    return role, {"retention": retainer.apply}, retainer.close
+    return Built(role, {"retention": retainer.apply}, retainer.close)
 
 
 def _poller(
@@ -236,7 +256,7 @@ def _poller(
         durable=durable,
         capacity=pool.capacity,
     )
-    return role, {"exec": _runs(pool)}, pool.close
+    return Built(role, {"exec": _runs(pool)}, pool.close)
 
 
 def _reactionner(
@@ -257,19 +277,58 @@ def _reactionner(
         pool.close()
         journal.close()
 
-    return role, {"exec": _runs(pool), "journal": journal.apply}, close
+    return Built(role, {"exec": _runs(pool), "journal": journal.apply}, close)
 
 
 def _receiver(
     bundle: Bundle, define: DaemonDef, home: Home, instance: str, durable: bytes, tell: Tell
 ) -> Built:
-    raise NotImplementedError
+    spool = CommandSpool(home.spool / f"{define.name}.spool.db")
+    role = Receiver(
+        name=define.name,
+        instance=instance,
+        pid=os.getpid(),
+        cluster=bundle.cluster,
+        durable=durable,
+        spooled=spool.load(),
+    )
+    folder = home.var / define.name
+    folder.mkdir(exist_ok=True)
+    modules = receiver_modules(
+        define.name, bundle.cluster, folder, time.time, delivery(define.name, tell)
+    )
+
+    def begin() -> None:
+        for module in modules.values():
+            module.start()
+
+    def close() -> None:
+        for module in modules.values():
+            module.close()
+        spool.close()
+
+    return Built(role, {"spool": spool.apply}, close, begin)
 
 
 def _broker(
     bundle: Bundle, define: DaemonDef, home: Home, instance: str, durable: bytes, tell: Tell
 ) -> Built:
-    raise NotImplementedError
+    folder = home.var / define.name
+    folder.mkdir(exist_ok=True)
+    modules = BrokerModules(
+        broker_modules(define.name, bundle.cluster, folder, time.time),
+        home.spool / f"{define.name}.positions",
+    )
+    role = Broker(
+        name=define.name,
+        instance=instance,
+        pid=os.getpid(),
+        cluster=bundle.cluster,
+        durable=durable,
+        positions=modules.positions(),
+        states=modules.states,
+    )
+    return Built(role, {"modules": modules.apply}, modules.close)
 
 
 BUILDERS: dict[
@@ -289,12 +348,19 @@ def _pool(define: DaemonDef, tell: Tell) -> WorkerPool:
     cores = len(os.sched_getaffinity(0))
     workers = min(cores, int(define.options.get("max_workers", "0") or 0) or cores)
     in_flight = int(define.options.get("processes_by_worker", "0") or 0) or IN_FLIGHT
+
+    def ran(shard: int, count: int, data: bytes) -> None:
+        tell(RanChunk(shard, count, data))
+
+    def lost(count: int) -> None:
+        tell(LostRuns(count))
+
     return WorkerPool(
         workers,
         in_flight,
         PREFETCH,
-        lambda shard, count, data: tell(RanChunk(shard, count, data)),
-        on_lost=lambda count: tell(LostRuns(count)),
+        ran,
+        on_lost=lost,
         fresh=FRESH,
     )
 
@@ -330,7 +396,7 @@ def _serve(
         address,
         port,
         name,
-        lambda asked: runner.ask(asked.body, asked.operator),
+        runner.ask,
         lambda: {**health(), **{f"net_{k}": v for k, v in runner.figures.items()}},
         secret=keys.secret,
         operator_key=keys.operator,
@@ -347,7 +413,7 @@ def _serve(
     return 0
 
 
-def _health(role: Role, bundle: Bundle, define: DaemonDef) -> dict[str, Any]:
+def _health(role: Reporting, bundle: Bundle, define: DaemonDef) -> dict[str, Any]:
     report = role.report()
     return {
         "name": define.name,

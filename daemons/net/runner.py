@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 from daemons.model.clock import Now
 from daemons.net import clock
 from daemons.net.client import Refused, Unreachable
-from daemons.net.door import Refusal
+from daemons.net.door import Asked, Refusal
 from daemons.net.durable import Durable
 from daemons.roles.role import Call, Role, Unexpected, Wait
 from daemons.wire.codec import BadMessage, decode, encode
@@ -70,18 +70,15 @@ class Runner:
 
     # -- in
 
-    def ask(self, body: bytes, operator: bool) -> bytes:
-        """Answer one request of a peer. Raises Refusal, which the transport tells the peer.
-
-        `operator`: the caller has proven the operator key.
-        """
+    def ask(self, asked: Asked) -> bytes:
+        """Answer one request of a peer. Raises Refusal, which the transport tells the peer."""
         self.figures["asked"] += 1
         try:
-            message = decode(body)
+            message = decode(asked.body)
             kind = type(message)
-            if kind not in FROM_PEERS and not (operator and kind in FROM_OPERATORS):
-                key = " without the operator key" if kind in FROM_OPERATORS else ""
-                raise Unexpected(f"{kind.__name__} is not taken from the network{key}")
+            allowed = (asked.member and kind in FROM_PEERS) or (asked.operator and kind in FROM_OPERATORS)
+            if not allowed:
+                raise Unexpected(f"{kind.__name__} is not taken from {asked.sender or 'a stranger'}")
             return encode(self.enter(message))
         except (BadMessage, Unexpected) as error:
             self.figures["asked_bad"] += 1

@@ -641,11 +641,11 @@ Message = (
 
 PAGE_BYTES_MAX = 4_000_000  # of one Page or Replicate
 
-# What a peer may send over the network; everything else comes from a role's own runner only.
+# What a daemon, who knows the cluster secret, may send over the network; everything else comes from a role's own runner only.
 FROM_PEERS: frozenset[type] = frozenset(
     (
         Beat, CensusAsk, Round, CopyVotes, Revoke, Gone, Roster, Fetch, Exchange, TakeActions, Fence,
         Replicate, TakeBroks, Submit,
     )
 )  # fmt: skip
-FROM_OPERATORS: frozenset[type] = frozenset((Shutdown,))  # with the operator key
+FROM_OPERATORS: frozenset[type] = frozenset((CensusAsk, Submit, Shutdown))  # with the operator key

@@ -12,7 +12,7 @@ from msgspec import Struct, ValidationError, json
 
 from daemons.modules.api import Mark, Module, ModuleFailed
 from daemons.wire.codec import BadMessage, decode_delta
-from daemons.wire.messages import Delta, Failed, Fed, Feed
+from daemons.wire.messages import Delta, Failed, Fed, Feed, Message
 
 Position = tuple[int, int]  # (epoch, n) of the last delta a module has flushed
 
@@ -55,11 +55,13 @@ class BrokerModules:
                 reached[shard] = min(position, reached.get(shard, position))
         return reached
 
-    def apply(self, feed: Feed) -> Fed | Failed:
-        """Give each module what it has not had of `feed`; Fed once all of it is stored.
+    def apply(self, message: Message) -> Message:
+        """Give each module what it has not had of a `Feed`; Fed once all of it is stored.
 
         After Failed the same feed may come again: modules that had it are not given it twice.
         """
+        assert isinstance(message, Feed)
+        feed = message
         try:
             deltas = [decode_delta(data) for data in feed.deltas]
         except BadMessage as error:

@@ -37,6 +37,7 @@ PACE_S = 0.25  # between two requests for one shard
 WAIT_S = 1.0  # how long an owner may hold a request
 RETRY_S = 0.5
 ANSWER_S = 5.0  # beyond the wait: a page of deltas may be large
+STOP_S = 2.0  # for a feed under way, when asked to end
 FEED_S = 30.0  # a module may be rotating its file
 
 Position = tuple[Epoch, int]  # of the last delta that all modules have: (epoch, n)
@@ -94,6 +95,7 @@ class Broker:
         self.standing = Standing(name, "broker", instance, pid)
         self.highest = Highest(durable)
         self.stopping = False
+        self._stop_by = 0.0
         self.module_trouble = ""
         self._positions = dict(positions or {})
         self._streams: dict[int, Stream] = {}
@@ -109,7 +111,9 @@ class Broker:
                 return self._enrol(message, now)
             case Shutdown():
                 self.stopping = True
-                return Done()
+                self._stop_by = self._stop_by or now.mono + STOP_S
+                feeding = any(stream.feeding for stream in self._streams.values())
+                return Wait(self._stop_by) if feeding and now.mono < self._stop_by else Done()
             case _:
                 raise Unexpected(f"a broker does not serve {type(message).__name__}")
 

@@ -38,6 +38,7 @@ ANSWER_S = 3.0  # how long an answer may take beyond the wait asked for
 BATCH_FULL = 64  # results worth an exchange of their own
 EXCHANGE_BYTES = 1_000_000  # of results in one exchange
 KEPT_MAX = 50_000  # results; about 10 MB
+STOP_S = 1.0  # for the last results, when asked to end
 HOMELESS_S = 600.0  # results of a shard that is on no roster are kept so long
 
 
@@ -83,6 +84,7 @@ class Poller:
         self.running = 0  # orders given to "exec" and not come back
         self.kept = 0  # results
         self.stopping = False
+        self._stop_by = 0.0
         self._links: dict[str, Link] = {}
         self._shards_at: dict[str, tuple[int, ...]] = {}  # by scheduler, as the roster has it
         self._serves: frozenset[int] = frozenset()  # shards that lend to me
@@ -113,7 +115,8 @@ class Poller:
             case Shutdown():
                 self.stopping = True
                 self._aside.clear()
-                return Done()
+                self._stop_by = self._stop_by or now.mono + STOP_S
+                return Wait(self._stop_by) if self.kept and now.mono < self._stop_by else Done()
             case _:
                 raise Unexpected(f"a poller does not serve {type(message).__name__}")
 

@@ -50,6 +50,7 @@ ENDED_MAX = 10_000  # ends kept until their scheduler settles them
 JOURNAL_MAX = 10_000  # entries
 FORGET_S = 3600.0  # a done entry answers repeats for so long
 SWEEP_S = 10.0
+STOP_S = 3.0  # for commands that run when asked to end: one cut short has to be sent again
 LOST_S = 30.0  # beyond its time-out, without a result: its worker died with it
 OUTPUT_MAX = 4096  # characters of a command's output worth telling the scheduler
 
@@ -111,6 +112,7 @@ class Reactionner:
         self.standing = Standing(name, "reactionner", instance, pid)
         self.highest = Highest(durable)
         self.stopping = False
+        self._stop_by = 0.0
         self.journal_trouble = ""
         self._journal: dict[str, Entry] = {}
         self._held: dict[str, Held] = {}
@@ -145,7 +147,9 @@ class Reactionner:
                 return Done()
             case Shutdown():
                 self.stopping = True
-                return Done()
+                self._stop_by = self._stop_by or now.mono + STOP_S
+                waits = bool(self._held or self._to_end or self._ended) and now.mono < self._stop_by
+                return Wait(self._stop_by) if waits else Done()
             case _:
                 raise Unexpected(f"a reactionner does not serve {type(message).__name__}")
 

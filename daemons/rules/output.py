@@ -39,6 +39,6 @@ def split(output: str, max_chars: int = 8192) -> Output:
     return Output(first.strip(), long.strip("\n").rstrip(), " ".join(blocks))
 
 
-def without_separators(first: str) -> str:
+def told(first: str) -> str:
     """Return the first line as log lines and macros carry it: ";" separates fields there, so it is ":"."""
     return first.replace(";", ":") if ";" in first else first

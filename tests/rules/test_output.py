@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemons.rules.output import Output, split, without_separators
+from daemons.rules.output import Output, split, told
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_only_the_first_characters_count():
 
 
 def test_the_separator_of_log_lines_is_taken_out_of_the_first_line():
-    assert without_separators("a;b") == "a:b"
+    assert told("a;b") == "a:b"
 
 
 @given(st.text(), st.integers(0, 50))

@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from daemons.ha.terms import Terms
 from daemons.model.cluster import PORTS, Cluster, DaemonDef, RoleName
@@ -184,7 +184,7 @@ def run_daemon(role: RoleName, name: str, home: Home, instance: str) -> int:
     found = where(bundle, name)
     assert found is not None
     try:
-        return _serve(runner, found, keys, lambda: _health(built.role, bundle, define))
+        return _serve(runner, found, keys, lambda: _health(built.role, built.report(), bundle, define))
     finally:
         built.close()
 
@@ -192,17 +192,11 @@ def run_daemon(role: RoleName, name: str, home: Home, instance: str) -> int:
 Tell = Callable[[Message], Message]
 
 
-class Reporting(Role, Protocol):
-    """A role of a daemon: it can say what it does."""
-
-    def report(self) -> Report:
-        """Return what status and console show."""
-
-
 class Built(NamedTuple):
     """What a daemon is made of."""
 
-    role: Reporting
+    role: Role
+    report: Callable[[], Report]
     services: dict[str, Service]
     close: Callable[[], None] = lambda: None
     begin: Callable[[], None] = lambda: None  # called once the role can be entered
@@ -225,7 +219,7 @@ def _arbiter(
         durable=durable,
         lease_s=terms_of(bundle.cluster).lease_s,
     )
-    return Built(role, {})
+    return Built(role, role.report, {})
 
 
 def _scheduler(
@@ -241,7 +235,7 @@ def _scheduler(
         tokens=lambda: secrets.token_hex(6),
         without=_without(),
     )
-    return Built(role, {"retention": retainer.apply}, retainer.close)
+    return Built(role, lambda: role.report(clock.now()), {"retention": retainer.apply}, retainer.close)
 
 
 def _poller(
@@ -256,7 +250,7 @@ def _poller(
         durable=durable,
         capacity=pool.capacity,
     )
-    return Built(role, {"exec": _runs(pool)}, pool.close)
+    return Built(role, role.report, {"exec": _runs(pool)}, pool.close)
 
 
 def _reactionner(
@@ -277,7 +271,7 @@ def _reactionner(
         pool.close()
         journal.close()
 
-    return Built(role, {"exec": _runs(pool), "journal": journal.apply}, close)
+    return Built(role, role.report, {"exec": _runs(pool), "journal": journal.apply}, close)
 
 
 def _receiver(
@@ -307,7 +301,7 @@ def _receiver(
             module.close()
         spool.close()
 
-    return Built(role, {"spool": spool.apply}, close, begin)
+    return Built(role, role.report, {"spool": spool.apply}, close, begin)
 
 
 def _broker(
@@ -328,7 +322,7 @@ def _broker(
         positions=modules.positions(),
         states=modules.states,
     )
-    return Built(role, {"modules": modules.apply}, modules.close)
+    return Built(role, role.report, {"modules": modules.apply}, modules.close)
 
 
 BUILDERS: dict[
@@ -413,8 +407,7 @@ def _serve(
     return 0
 
 
-def _health(role: Reporting, bundle: Bundle, define: DaemonDef) -> dict[str, Any]:
-    report = role.report()
+def _health(role: Role, report: Report, bundle: Bundle, define: DaemonDef) -> dict[str, Any]:
     return {
         "name": define.name,
         "role": define.role,

@@ -109,9 +109,12 @@ def is_loopback(address: str) -> bool:
 
 
 def _implicit(daemons: list[DaemonDef], realms: Realms, complaints: Complaints) -> list[DaemonDef]:
-    """Return one daemon for each role that has none: beside the master arbiter, else on this machine."""
-    arbiter = next((d for d in daemons if d.role == "arbiter" and not d.spare), None)
-    address = arbiter.address if arbiter else LOOPBACK
+    """Return one daemon for each role that has none, on the server of the first master arbiter.
+
+    Without an arbiter on that of another daemon, without any on this machine.
+    """
+    first = min(daemons, key=lambda d: (d.spare, ROLES.index(d.role), d.name), default=None)
+    address = first.address if first else LOOPBACK
     added: list[DaemonDef] = []
     for role in ROLES:
         if role == "receiver" or any(d.role == role for d in daemons):

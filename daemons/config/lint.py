@@ -34,7 +34,8 @@ def which_arbiter(cluster: Cluster, names: MachineNames) -> DaemonDef | Complain
         if arbiter.host_name.lower() in folded or (names.chosen and arbiter.name == names.chosen):
             return arbiter
     for arbiter in arbiters:
-        if not arbiter.host_name and not names.chosen and arbiter.address in names.addresses:
+        by_address = arbiter.address in names.addresses or arbiter.address.lower() in folded
+        if not arbiter.host_name and not names.chosen and by_address:
             return arbiter
     if len(arbiters) == 1 and not arbiters[0].host_name and is_loopback(arbiters[0].address):
         return arbiters[0]

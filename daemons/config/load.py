@@ -66,7 +66,7 @@ def load(paths: Sequence[str], read: Read) -> Loaded:
     return Loaded(
         cluster=cluster,
         objects=objects,
-        complaints=complaints.all(),
+        complaints=_in_order(complaints, files),
         counts=_counts(lexed, objects),
         files=tuple(files),
     )
@@ -137,6 +137,17 @@ def _named(
         else:
             found[name] = (block, templates.merged(block.attrs, templates.prototype(block)))
     return dict(sorted(found.items()))
+
+
+def _in_order(complaints: Complaints, files: list[Source]) -> tuple[Complaint, ...]:
+    """Return the complaints by file, as read, and line; those of no line last."""
+    place = {source.path: n for n, source in enumerate(files)}
+
+    def key(complaint: Complaint) -> tuple[int, int]:
+        path, _, line = complaint.where.rpartition(":")
+        return place.get(path, len(place)), int(line) if line.isdigit() else 0
+
+    return tuple(sorted(complaints.all(), key=key))
 
 
 def _counts(lexed: Lexed, objects: Objects) -> dict[str, int]:

@@ -144,9 +144,9 @@ class TraitsTable:
         made = self._made.get(key)
         if made is None:
             attrs = dict(extra) | templates.merged(own, proto)
+            problems = tuple(self._problems(kind, attrs))  # those of the host are the host's
             if kind == "service":
                 _take_from_host(attrs, dict(inherited))
-            problems = tuple(self._problems(kind, attrs))
             index = self._intern(self._build(kind, attrs, groups))
             made = self._made[key] = Made(index, attrs, problems)
         if made.problems:

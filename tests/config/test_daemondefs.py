@@ -1,0 +1,231 @@
+"""Daemon definitions to a cluster."""
+
+import pytest
+
+from daemons.model.cluster import Cluster, ServerDef
+from tests.config.texts import errors, loaded, warnings
+
+REALM = "define realm{\nrealm_name All\ndefault 1\n}\n"
+
+
+def daemon(role: str, name: str, *lines: str) -> str:
+    return "\n".join([f"define {role}{{", f"{role}_name {name}", *lines, "}\n"])
+
+
+def cluster(text: str) -> Cluster:
+    found = loaded(text)
+    assert errors(found) == [] and found.cluster is not None
+    return found.cluster
+
+
+def test_the_documented_attributes_are_read() -> None:
+    text = REALM + daemon(
+        "broker", "broker-master", "address server1", "port 7999", "spare 1", "realm All",
+        "modules Simple-log,Livestatus", "timeout 3", "data_timeout 60", "check_interval 30",
+        "max_check_attempts 2", "manage_sub_realms 0", "manage_arbiters 1", "satellitemap a=b:1",
+    )  # fmt: skip
+    found = cluster(text).daemon("broker-master")
+
+    assert found is not None
+    assert (found.role, found.address, found.port, found.spare) == ("broker", "server1", 7999, True)
+    assert (found.realm, found.modules) == ("All", ("simple-log", "livestatus"))
+    assert (found.timeout_s, found.data_timeout_s) == (3.0, 60.0)
+    assert (found.check_interval_s, found.max_check_attempts) == (30.0, 2)
+    assert not found.manage_sub_realms
+    assert found.options == {"manage_arbiters": "1", "satellitemap": "a=b:1"}
+    assert found.where == "t.cfg:5"
+
+
+def test_what_is_not_said_has_our_defaults() -> None:
+    found = cluster(daemon("scheduler", "s")).daemon("s")
+
+    assert found is not None
+    assert (found.address, found.port, found.spare, found.realm) == (
+        "127.0.0.1",
+        7768,
+        False,
+        "Default",
+    )
+    assert (found.timeout_s, found.data_timeout_s, found.check_interval_s) == (1.0, 120.0, 1.0)
+    assert (found.max_check_attempts, found.manage_sub_realms, found.weight) == (3, True, 1)
+
+
+@pytest.mark.parametrize(
+    ("role", "port"),
+    [("arbiter", 7770), ("scheduler", 7768), ("poller", 7771), ("reactionner", 7769),
+     ("broker", 7772), ("receiver", 7773)],
+)  # fmt: skip
+def test_every_role_has_its_port(role: str, port: int) -> None:
+    found = cluster(daemon(role, "x")).daemon("x")
+
+    assert found is not None and found.port == port
+
+
+def test_templates_serve_daemons_too() -> None:
+    text = "define poller{\nname t\nregister 0\nport 7000\n}\n" + daemon("poller", "p", "use t")
+    found = cluster(text).daemon("p")
+
+    assert found is not None and found.port == 7000
+
+
+@pytest.mark.parametrize("address", ["localhost", "127.0.0.1"])
+def test_localhost_is_127_0_0_1_and_a_server_is_called_as_its_arbiter_says(address: str) -> None:
+    text = daemon("arbiter", "a", f"address {address}", "host_name here")
+
+    assert cluster(text).servers == (ServerDef("here", "127.0.0.1", 0),)
+
+
+def test_servers_are_numbered_by_address() -> None:
+    text = "".join(daemon("poller", f"p{n}", f"address 192.0.2.{n}") for n in (3, 1, 2)) + daemon(
+        "arbiter", "a", "address 192.0.2.2", "host_name two"
+    )
+
+    assert cluster(text).servers == (
+        ServerDef("192.0.2.1", "192.0.2.1", 0), ServerDef("two", "192.0.2.2", 1),
+        ServerDef("192.0.2.3", "192.0.2.3", 2),
+    )  # fmt: skip
+
+
+def test_a_role_without_a_daemon_gets_one_but_the_receiver() -> None:
+    found = loaded("")
+    assert found.cluster is not None
+
+    assert [(d.role, d.address) for d in found.cluster.daemons] == [
+        (role, "127.0.0.1") for role in ("arbiter", "scheduler", "poller", "reactionner", "broker")
+    ]
+    assert len(found.complaints) == 5 and found.good
+
+
+def test_added_daemons_stand_beside_the_master_arbiter() -> None:
+    text = daemon("arbiter", "a", "address server1", "host_name server1")
+
+    assert {d.address for d in cluster(text).daemons} == {"server1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (daemon("poller", "p", "realm Mars"), "t.cfg:3: poller p: realm Mars is not defined"),
+        (daemon("poller", "p", "port 70000"), "t.cfg:3: poller p: there is no port 70000"),
+        (daemon("poller", "p", "timeout soon"), "t.cfg:3: timeout 'soon' is not a number"),
+        ("define poller{\naddress x\n}\n", "t.cfg:1: a poller without poller_name"),
+        (
+            "define realm{\nrealm_name a\ndefault 1\n}\ndefine realm{\nrealm_name b\ndefault 1\n}\n",
+            "t.cfg:7: more than one realm is the default: a, b",
+        ),
+        (
+            "define realm{\nrealm_name a\nrealm_members x\n}\n",
+            "t.cfg:3: realm a: realm x is not defined",
+        ),
+        ("define module{\nmodule_name m\n}\n", "t.cfg:1: module m has no module_type"),
+    ],
+)
+def test_what_cannot_be_is_an_error_at_its_line(text: str, expected: str) -> None:
+    assert errors(loaded(text)) == [expected]
+
+
+# ------------------------------------------------------------------ modules
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ("Simple-log,Livestatus", ("simple-log", "livestatus")),
+        ("simple_log , LIVESTATUS", ("simple-log", "livestatus")),
+        ("named-pipe", ("named-pipe",)),
+        ("memcache-retention", ("memcached-retention",)),
+        ("", ()),
+    ],
+)
+def test_a_built_in_module_needs_no_definition(said: str, names: tuple[str, ...]) -> None:
+    found = cluster(daemon("broker", "b", f"modules {said}"))
+    broker = found.daemon("b")
+
+    assert broker is not None and broker.modules == names
+    assert [m.name for m in found.modules] == sorted(names) and all(
+        m.built_in for m in found.modules
+    )
+
+
+def test_a_defined_module_is_matched_without_regard_to_case_and_dashes() -> None:
+    text = "define module{\nmodule_name Simple-Log\nmodule_type simple_log\npath /x\n}\n"
+    found = cluster(text + daemon("broker", "b", "modules simple_log"))
+
+    (module,) = found.modules
+    assert (module.name, module.type, module.options) == (
+        "Simple-Log",
+        "simple-log",
+        {"path": "/x"},
+    )
+    assert found.daemons[-1].modules == ("Simple-Log",)
+
+
+def test_an_unknown_module_is_an_error_that_names_the_known_ones() -> None:
+    text = "define module{\nmodule_name mine\nmodule_type livestatus\n}\n"
+    found = loaded(text + daemon("broker", "b", "modules mine,livstatus"))
+
+    (said,) = [c for c in found.complaints if c.severity == "error"]
+    assert said.where == "t.cfg:7" and said.fix == "did you mean 'livestatus'?"
+    assert "there is no module livstatus; known are" in said.text
+    assert "mine" in said.text and "simple-log" in said.text
+
+
+def test_a_module_of_a_type_from_elsewhere_is_ignored_with_a_warning() -> None:
+    text = "define module{\nmodule_name webui\nmodule_type webui2\n}\n"
+    found = loaded(text + daemon("broker", "b", "modules webui"))
+
+    assert errors(found) == [] and any("webui2" in line for line in warnings(found))
+
+
+def test_keys_of_an_old_main_file_make_modules() -> None:
+    found = cluster("log_file=/var/log/nagios.log\ncommand_file=/var/nagios.cmd\n")
+
+    assert {m.type: m.options for m in found.modules} == {
+        "simple-log": {"path": "/var/log/nagios.log"}, "named-pipe": {"command_file": "/var/nagios.cmd"},
+    }  # fmt: skip
+    assert {d.role: d.modules for d in found.daemons if d.modules} == {
+        "broker": ("simple-log",), "arbiter": ("named-pipe",),
+    }  # fmt: skip
+
+
+# ------------------------------------------------------------------ the main file
+
+
+def test_settings_are_kept_and_the_last_wins() -> None:
+    found = cluster("cluster_name=a\ncluster_name=paris\nnagios_user=n\n$USER1$=/x\n")
+
+    assert found.name == "paris"
+    assert found.settings == {"cluster_name": "paris", "shinken_user": "n"}
+    assert found.macros == {"USER1": "/x"}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("split_policy=guess", "split_policy 'guess' is not one of takeover, hold"),
+        ("lease_s=soon", "lease_s 'soon' is not a number"),
+        ("enable_notifications=2", "enable_notifications '2' is neither 1 nor 0"),
+        ("interval_length=0", "interval_length '0' is not at least 1"),
+        ("host_check_timeout=-5", "host_check_timeout '-5' is negative"),
+        ("log_level=LOUD", "log_level 'LOUD' is not one of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
+    ],
+)
+def test_a_bad_setting_is_an_error_at_its_line(line: str, expected: str) -> None:
+    assert errors(loaded(f"\n{line}\n")) == [f"t.cfg:2: {expected}"]
+
+
+def test_an_unknown_setting_is_a_warning_with_a_hint() -> None:
+    found = loaded("enable_notification=1\n")
+
+    (said,) = [c for c in found.complaints if c.where]
+    assert (said.severity, said.fix) == ("warning", "did you mean 'enable_notifications'?")
+
+
+def test_globals_are_what_the_main_file_says_in_seconds() -> None:
+    said = "interval_length=1\nhost_check_timeout=7\nmax_host_check_spread=2\n"
+    said += "enable_flap_detection=0\nlow_host_flap_threshold=5\nuse_timezone=UTC\n"
+    found = loaded(said).objects.globals
+
+    assert (found.interval_length_s, found.host_check_timeout_s) == (1.0, 7.0)
+    assert (found.max_host_check_spread_s, found.low_host_flap_threshold) == (120.0, 5.0)
+    assert (found.enable_flap_detection, found.use_timezone) == (False, "UTC")

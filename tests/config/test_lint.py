@@ -1,0 +1,239 @@
+"""What an operator is told before the first failover instead of after it."""
+
+import pytest
+
+from daemons.config.complain import Complaint
+from daemons.config.lint import MachineNames, which_arbiter
+from daemons.model.cluster import ROLES, Cluster, DaemonDef
+from tests.config.test_daemondefs import daemon
+from tests.config.texts import BASE, host, loaded
+
+
+def pair(role: str, *lines: str, master: tuple[str, ...] = (), spare: tuple[str, ...] = ()) -> str:
+    of_master = [*(["host_name one"] if role == "arbiter" else []), *lines, *master]
+    of_spare = [*(["host_name two"] if role == "arbiter" else []), *lines, *spare]
+    return daemon(role, f"{role}-master", "address one", *of_master) + daemon(
+        role, f"{role}-spare", "address two", "spare 1", *of_spare
+    )
+
+
+def world(**others: str) -> str:
+    """A cluster of two servers with a spare for everything, but for the roles given."""
+    usual = {role: pair(role) for role in ROLES}
+    usual["scheduler"] = pair("scheduler", "modules memcached-retention")
+    return "".join((usual | others).values())
+
+
+def said(text: str) -> list[str]:
+    return [str(c) for c in loaded(text).complaints]
+
+
+TWO = (
+    "warning: two servers only: after a cut between them both cannot be right and go on"
+    " (start 'shinken-keeper --voter-only' on a third machine)"
+)
+
+
+def test_a_sound_cluster_of_two_is_told_only_what_two_cannot_promise() -> None:
+    assert said(world()) == [TWO]
+
+
+def test_a_third_server_is_a_third_vote() -> None:
+    assert said(world() + daemon("poller", "poller-2", "address three")) == []
+
+
+def test_modules_that_the_spare_lacks_are_said_with_the_line_to_write() -> None:
+    text = pair("broker", master=("modules Simple-log,Livestatus",), spare=("modules simple-log",))
+
+    assert said(text + world(broker=""))[0] == (
+        "t.cfg:6: warning: broker broker-spare lacks modules that broker-master has: livestatus"
+        " (write 'modules    simple-log,livestatus' in broker-spare)"
+    )
+
+
+def test_a_spare_without_any_modules_is_told_the_whole_line() -> None:
+    text = pair("broker", master=("modules Simple-log,Livestatus",))
+
+    assert (
+        "(write 'modules    simple-log,livestatus' in broker-spare)"
+        in said(text + world(broker=""))[0]
+    )
+
+
+def test_modules_in_another_spelling_are_the_same() -> None:
+    text = world(
+        broker=pair("broker", master=("modules Simple-log",), spare=("modules simple_log",))
+    )
+
+    assert said(text) == [TWO]
+
+
+def test_a_module_that_only_the_spare_has_is_said_too() -> None:
+    text = pair("broker", spare=("modules livestatus",)) + world(broker="")
+
+    assert (
+        "broker-master lacks modules that its spare broker-spare has: livestatus" in said(text)[0]
+    )
+
+
+def test_a_spare_on_the_server_of_its_master_is_no_spare() -> None:
+    text = daemon("broker", "b1", "address one") + daemon(
+        "broker", "b2", "address one", "port 7999", "spare 1"
+    )
+
+    assert any(
+        "b2 is on the server of b1, whose spare it is" in s for s in said(text + world(broker=""))
+    )
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_without_a_spare_is_said(role: str) -> None:
+    line = "host_name one" if role == "arbiter" else "modules memcached-retention"
+    if role not in ("arbiter", "scheduler"):
+        line = "spare 0"
+    text = daemon(role, "alone", "address one", line) + world(**{role: ""})
+
+    assert f"t.cfg:1: warning: {role} alone has no spare" in said(text)[0]
+
+
+def test_two_pollers_on_two_servers_stand_in_for_each_other() -> None:
+    pollers = daemon("poller", "p1", "address one") + daemon("poller", "p2", "address two")
+
+    assert said(world(poller=pollers)) == [TWO]
+
+
+def test_one_server_is_told_once() -> None:
+    found = said(daemon("scheduler", "s", "modules sqlite-retention"))
+
+    assert [s for s in found if "added" not in s] == [
+        "warning: all daemons are on one server, 127.0.0.1: nothing goes on when it dies"
+    ]
+
+
+def test_a_scheduler_without_retention_is_told_what_that_means() -> None:
+    found = said(world(scheduler=pair("scheduler")))
+
+    assert "objects are PENDING until checked after a take-over" in found[0]
+    assert "write 'modules    sqlite-retention' in scheduler-master" in found[0]
+
+
+def test_retention_on_the_dead_server_does_not_help() -> None:
+    alone = daemon("scheduler", "s", "address one", "modules sqlite-retention")
+
+    assert "the retention of scheduler s dies with its server" in said(world(scheduler=alone))[-2]
+
+
+# ------------------------------------------------------------------ what cannot work
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            daemon("poller", "p1", "address one") + daemon("poller", "p2", "address one"),
+            "t.cfg:5: poller p1 (t.cfg:1) and poller p2 are both at one:7771",
+        ),
+        (
+            daemon("poller", "p", "address one") + daemon("broker", "p", "address one"),
+            "t.cfg:5: two daemons are called p, the other at t.cfg:1",
+        ),
+        (
+            daemon("poller", "p1", "address one") + daemon("poller", "p2", "address localhost"),
+            "t.cfg:5: poller p2 is at 127.0.0.1, but arbiter-master is at one:"
+            " each server would start its own",
+        ),
+        (
+            daemon("arbiter", "a2", "address two", "host_name two"),
+            "t.cfg:1: arbiters a2 and arbiter-master are both masters",
+        ),
+        (
+            daemon("arbiter", "a2", "address two", "host_name one", "spare 1"),
+            "arbiters a2 and arbiter-master have the same host_name one",
+        ),
+    ],
+)
+def test_what_cannot_work_is_an_error(text: str, expected: str) -> None:
+    rest = world(arbiter=daemon("arbiter", "arbiter-master", "address one", "host_name one"))
+    found = [
+        f"{c.where}: {c.text}" for c in loaded(text + rest).complaints if c.severity == "error"
+    ]
+
+    assert any(expected.removeprefix("t.cfg:1: ") in line for line in found), found
+
+
+def test_hosts_of_a_realm_without_a_scheduler_are_an_error() -> None:
+    text = "define realm{\nrealm_name A\ndefault 1\n}\ndefine realm{\nrealm_name B\n}\n"
+    found = loaded(text + host("h", "realm B") + daemon("scheduler", "s", "realm A"), BASE)
+
+    assert [c.text for c in found.complaints if c.severity == "error"] == [
+        "realm B has hosts but no scheduler"
+    ]
+
+
+def test_two_servers_on_one_machine_are_two_loopback_addresses() -> None:
+    text = daemon("poller", "p1", "address 127.0.0.1") + daemon("poller", "p2", "address 127.0.0.3")
+
+    assert loaded(text).good
+
+
+# ------------------------------------------------------------------ whose arbiter
+
+
+def arbiters(*named: tuple[str, str, str]) -> Cluster:
+    return Cluster(
+        name="c",
+        daemons=tuple(
+            DaemonDef(name=n, role="arbiter", address=a, port=7770, host_name=h, where=f"t.cfg:{i}")
+            for i, (n, a, h) in enumerate(named, 1)
+        ),
+        servers=(),
+    )
+
+
+BOTH = arbiters(("a1", "192.0.2.1", "server1"), ("a2", "192.0.2.3", "server3"))
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (MachineNames("server1"), "a1"),
+        (MachineNames("server3", "server3.example.org"), "a2"),
+        (MachineNames("SERVER3"), "a2"),
+        (MachineNames("x", "y", chosen="server1"), "a1"),
+        (MachineNames("server1", chosen="a2"), "a2"),
+    ],
+)
+def test_an_arbiter_belongs_to_the_machine_that_its_host_name_names(
+    names: MachineNames, expected: str
+) -> None:
+    found = which_arbiter(BOTH, names)
+
+    assert isinstance(found, DaemonDef) and found.name == expected
+
+
+def test_a_full_name_matches() -> None:
+    found = which_arbiter(arbiters(("a", "x", "s.example.org")), MachineNames("s", "s.example.org"))
+
+    assert isinstance(found, DaemonDef)
+
+
+def test_without_host_name_the_address_decides() -> None:
+    cluster = arbiters(("a1", "192.0.2.1", ""), ("a2", "192.0.2.3", ""))
+    found = which_arbiter(cluster, MachineNames("x", addresses=("192.0.2.3",)))
+
+    assert isinstance(found, DaemonDef) and found.name == "a2"
+
+
+def test_a_wrong_host_name_is_refused_and_told_what_would_match() -> None:
+    found = which_arbiter(BOTH, MachineNames("web9", "web9.example.org", ("192.0.2.3",)))
+
+    assert isinstance(found, Complaint)
+    assert str(found) == (
+        "t.cfg:2: error: no arbiter belongs to this machine: web9 or web9.example.org would match,"
+        " the arbiters say a1: host_name server1 at t.cfg:1, a2: host_name server3 at t.cfg:2"
+        " (write 'host_name web9' in the arbiter of this machine, which by its address is a2)"
+    )
+
+
+def test_a_chosen_name_stands_for_all_others() -> None:
+    assert isinstance(which_arbiter(BOTH, MachineNames("server1", chosen="server2")), Complaint)

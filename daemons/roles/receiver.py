@@ -298,8 +298,6 @@ class Receiver:
         link.flying = False
         if not isinstance(answer, Accepted):
             link.due_mono = now.mono + RETRY_S
-            for item in items:
-                link.asked.pop(item.id, None)
             return
         durable, foreign = frozenset(answer.durable), frozenset(answer.foreign)
         for item in items:

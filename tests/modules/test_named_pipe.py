@@ -77,6 +77,30 @@ def test_writers_come_and_go_and_nothing_is_lost_between_them(pipe, inbox):
     assert inbox.wait_for(200) == [f"[1] CMD;{i}" for i in range(200)]
 
 
+class Interrupted(NamedPipe):
+    """A writer comes and goes just while the pipe is opened anew."""
+
+    interruptions = 0
+
+    def _opened(self) -> int:
+        if self.interruptions:
+            self.interruptions -= 1
+            writer = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
+            os.write(writer, b"[1] IN BETWEEN\n")
+            os.close(writer)
+        return super()._opened()
+
+
+def test_what_a_writer_leaves_while_the_pipe_is_opened_anew_is_read(tmp_path, inbox):
+    pipe = Interrupted(Setting("named-pipe", {}, "r1", tmp_path, lambda: 7.0), inbox)
+    pipe.interruptions = 1
+    pipe.start()
+    write(pipe, b"[1] FIRST\n")
+
+    assert inbox.wait_for(2) == ["[1] FIRST", "[1] IN BETWEEN"]
+    pipe.close()
+
+
 def test_a_line_written_in_pieces_is_one_line(pipe, inbox):
     with pipe.path.open("wb", buffering=0) as file:
         file.write(b"[1] DISABLE_HOST_")

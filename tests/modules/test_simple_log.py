@@ -131,3 +131,19 @@ def test_a_rotation_that_failed_is_made_good(tmp_path):
     module.take(lines("b"))
 
     assert (archive / "simple-11-15-2023-00.log").read_text() == "[1700049600] a\n"
+
+
+def test_what_was_written_after_the_mark_is_cut_also_from_an_archive(tmp_path):
+    """A gap marker was written just before midnight, the lines after it; then the broker died."""
+    clock = Day()
+    module = log(tmp_path, clock)
+    module.take(lines("marked"))
+    mark = module.flush()
+    module.gap(0)
+    clock.wall += 86_400
+    module.take(lines("next day"))
+    module.close()
+    log(tmp_path, clock).resume(mark)
+
+    assert (tmp_path / "simple-11-15-2023-00.log").read_text() == "[1700049600] marked\n"
+    assert (tmp_path / "simple.log").read_text() == ""

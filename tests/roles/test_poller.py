@@ -192,6 +192,29 @@ def test_results_are_not_thrown_at_a_scheduler_that_says_it_owns_nothing():
     assert len(exchange(must(asked(role.tick(at(4))))).batches) == 1
 
 
+def test_results_given_to_an_owner_that_had_just_let_go_of_the_shard_are_due_at_once():
+    role = enrolled()
+    role.answered(must(asked(role.tick(at(1)))), lent(CHUNK), at(1.01))
+    role.handle(RanChunk(0, 5, b"first"), at(1.02))
+    role.answered(must(asked(role.tick(at(2)))), lent(), at(2.1))
+    role.handle(RanChunk(0, 5, b"second"), at(2.2))
+    role.answered(must(asked(role.tick(at(3)))), lent(shards=()), at(3.1))
+    role.answered(must(asked(role.tick(at(4)))), lent(), at(4.1))
+
+    assert b"second" in [b.data for b in exchange(must(asked(role.tick(at(5))))).batches]
+
+
+def test_results_that_are_not_confirmed_for_long_are_sent_again():
+    """The confirmation may have been in an answer that was lost."""
+    role = enrolled()
+    role.answered(must(asked(role.tick(at(1)))), lent(CHUNK), at(1.01))
+    role.handle(RanChunk(0, 10, b"r"), at(1.02))
+    sent = must(asked(role.tick(at(2))))
+    role.answered(sent, lent(), at(2.1))
+
+    assert exchange(must(asked(role.tick(at(8))))).batches == exchange(sent).batches
+
+
 def test_orders_of_an_older_epoch_are_refused_also_after_a_restart():
     role = enrolled()
     role.answered(must(asked(role.tick(at(1)))), lent(epoch=6), at(1.01))

@@ -56,6 +56,7 @@ class Bench:
         self.disk_fails = False
         self.hold_journal = False
         self.exec_full = False
+        self.hold_exec = False
         self.started: list[Order] = []
         self.asked: list[Call] = []
         self.held: list[Call] = []
@@ -80,16 +81,23 @@ class Bench:
                         self.disk = {i: e for i, e in self.disk.items() if i not in forget}
                         answer = Done()
                     self.carry(self.role.answered(call, answer, at(self.now)))
+                case RunChunk() if self.hold_exec:
+                    self.held.append(call)
                 case RunChunk(data=data):
                     answer = Failed("full") if self.exec_full else Done()
                     if not self.exec_full:
                         self.started += msgpack.decode(data, type=list[Order])
                     self.carry(self.role.answered(call, answer, at(self.now)))
 
-    def release_journal(self) -> None:
-        self.hold_journal = False
+    def release(self) -> None:
+        self.hold_journal = self.hold_exec = False
         held, self.held = self.held, []
         self.carry(held)
+
+    def release_one(self) -> None:
+        self.hold_journal = False
+        self.carry([self.held.pop(0)])
+        self.hold_journal = True
 
     def tick(self, seconds: float = 0.3) -> None:
         self.now += seconds
@@ -130,7 +138,7 @@ def test_an_action_is_claimed_on_disk_then_run_with_its_id_in_the_environment():
     bench.hold_journal = True
     bench.give(action())
     assert bench.started == []
-    bench.release_journal()
+    bench.release()
 
     assert bench.disk["mail-1"].state == "claimed"
     assert bench.started == [
@@ -194,6 +202,7 @@ def test_an_action_given_twice_is_run_once():
     bench.give(action())
 
     assert bench.ran == ["mail-1"]
+    assert bench.told() == []
 
 
 def test_what_comes_after_the_budget_is_not_started_and_may_come_again():
@@ -214,7 +223,7 @@ def test_a_claim_that_took_longer_than_the_budget_is_given_back():
     bench.hold_journal = True
     bench.give(action(), budget_s=2.0)
     bench.now += 5.0
-    bench.release_journal()
+    bench.release()
     assert bench.ran == []
     assert bench.told() == [("mail-1", "expired", 0)]
 
@@ -246,7 +255,7 @@ def test_a_fence_purges_what_is_claimed_but_not_yet_started_and_does_not_list_it
     bench.hold_journal = True
     bench.give(action())
     assert bench.role.handle(Fence(0, 6), at(bench.now)) == Claimed(0, ())
-    bench.release_journal()
+    bench.release()
     bench.tick()
 
     assert bench.ran == []
@@ -270,11 +279,43 @@ def test_the_new_owner_may_give_a_purged_action_again_while_the_old_claim_is_on_
     bench.give(action())
     bench.role.handle(Fence(0, 6), at(bench.now))
     bench.give(action(epoch=6), epoch=6)
-    bench.release_journal()
+    bench.release_one()
+    assert bench.ran == []  # on disk under the old epoch only
+    bench.release()
     bench.tick()
 
     assert bench.ran == ["mail-1"]
     assert bench.disk["mail-1"] == ClaimedAction("mail-1", "claimed", 6)
+
+
+def test_what_exec_sent_back_after_the_fence_is_not_tried_again():
+    bench = Bench()
+    bench.hold_exec = True
+    bench.give(action())
+    answer = bench.role.handle(Fence(0, 6), at(bench.now))
+    assert answer == Claimed(0, (ClaimedAction("mail-1", "claimed", 5),))  # it may yet run
+    bench.exec_full = True
+    bench.release()
+    bench.exec_full = False
+    bench.tick()
+    bench.tick()
+
+    assert bench.ran == []
+    assert bench.disk == {}
+
+
+def test_an_action_given_back_and_given_again_at_once_stays_in_the_journal():
+    bench = Bench()
+    bench.hold_journal = True
+    bench.give(action(), budget_s=2.0)
+    bench.tick()
+    bench.now += 5.0
+    bench.release()
+    bench.give(action(), budget_s=9.0, settled=("mail-1",))
+    bench.tick()
+
+    assert bench.ran == ["mail-1"]
+    assert list(bench.disk) == ["mail-1"]
 
 
 def test_what_exec_had_no_room_for_starts_when_it_has():

@@ -1,4 +1,7 @@
-"""Builds one process: a role, its local services, its door, its runner. Nothing is decided here."""
+"""Builds one process: a role, its local services, its door, its runner. Nothing is decided here.
+
+Each builder imports what only its role needs: a poller does not carry a scheduler's code in memory.
+"""
 
 import gc
 import logging
@@ -8,36 +11,23 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from daemons.cli.reach import Keys, peers, port_of, where
 from daemons.ha.terms import Terms
-from daemons.model.cluster import PORTS, Cluster, DaemonDef, RoleName
+from daemons.model.cluster import Cluster, DaemonDef, RoleName
 from daemons.modules import broker_modules, receiver_modules
-from daemons.modules.entry import delivery
-from daemons.modules.journal import ActionJournal
-from daemons.modules.service import BrokerModules
-from daemons.modules.spool import CommandSpool
 from daemons.net import clock
-from daemons.net.client import Peer
 from daemons.net.durable import Durable
 from daemons.net.home import Bundle, Home
 from daemons.net.logs import start_logging
 from daemons.net.names import Entry, Names
-from daemons.net.retain import open_retention
-from daemons.net.runner import Asker, Runner, Service
-from daemons.net.secret import read_operator_key, read_secret
+from daemons.net.runner import Runner, Service
 from daemons.net.spawn import WorkerPool
 from daemons.net.supervise import Supervisor, daemon_argv
 from daemons.net.transport import serve
-from daemons.roles.arbiter import Arbiter
-from daemons.roles.broker import Broker
-from daemons.roles.keeper import Keeper, object_id
-from daemons.roles.poller import Poller
-from daemons.roles.reactionner import Reactionner
-from daemons.roles.receiver import Receiver
+from daemons.roles.keeper import Keeper
 from daemons.roles.role import Role
-from daemons.roles.scheduler import Scheduler
 from daemons.wire.messages import (
     Done,
     Failed,
@@ -56,20 +46,6 @@ PREFETCH = 96
 log = logging.getLogger(__name__)
 
 
-class Keys:
-    """The cluster secret and the operator key of a server; None where there is no file."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        """Read the files. Raises BadSecret."""
-        self.secret = read_secret(bundle.secret_file) if bundle.secret_file else None
-        self.operator = read_operator_key(bundle.operator_key_file) if bundle.operator_key_file else None
-
-
-def port_of(cluster: Cluster, what: str) -> int:
-    """Return the port of every keeper ("keeper") or name server ("names") of the cluster."""
-    return int(cluster.settings.get(f"{what}_port", PORTS[what]))
-
-
 def terms_of(cluster: Cluster) -> Terms:
     """Return the lease terms that the main file sets."""
     said = cluster.settings
@@ -81,33 +57,6 @@ def terms_of(cluster: Cluster) -> Terms:
         split_policy="hold" if policy == "hold" else "takeover",
         split_delay_s=float(said.get("split_delay", default.split_delay_s)),
     )
-
-
-def where(bundle: Bundle, to: str) -> tuple[str, int, str] | None:
-    """Return address, port and object id of a peer: a daemon's name, "keeper" or "keeper@<server>"."""
-    cluster = bundle.cluster
-    if to == "keeper" or to.startswith("keeper@"):
-        name = to.partition("@")[2] or bundle.server.name
-        server = next((s for s in cluster.servers if s.name == name), None)
-        if server is None:
-            return None
-        return server.address, port_of(cluster, "keeper"), object_id(cluster.name, "keeper", name)
-    define = cluster.daemon(to)
-    if define is None:
-        return None
-    return define.address, define.port, object_id(cluster.name, define.role, define.name)
-
-
-def peers(bundle: Bundle, sender: str, instance: str, keys: Keys) -> Callable[[str], Asker | None]:
-    """Return what gives a runner a connection of its own to a peer."""
-
-    def find(to: str) -> Asker | None:
-        found = where(bundle, to)
-        if found is None:
-            return None
-        return Peer(*found, sender=sender, instance=instance, secret=keys.secret)
-
-    return find
 
 
 def run_keeper(home: Home) -> int:
@@ -206,6 +155,8 @@ def _arbiter(
     bundle: Bundle, define: DaemonDef, home: Home, instance: str, durable: bytes, tell: Tell
 ) -> Built:
     from daemons.cli.configuration import compile_files
+    from daemons.roles.arbiter import Arbiter
+
 
     gc.disable()
     compiled = compile_files(bundle.files)
@@ -225,6 +176,9 @@ def _arbiter(
 def _scheduler(
     bundle: Bundle, define: DaemonDef, home: Home, instance: str, durable: bytes, tell: Tell
 ) -> Built:
+    from daemons.net.retain import open_retention
+    from daemons.roles.scheduler import Scheduler
+
     retainer = open_retention(bundle.cluster, define, home.spool)
     role = Scheduler(
         name=define.name,
@@ -241,6 +195,8 @@ def _scheduler(
 def _poller(
     bundle: Bundle, define: DaemonDef, home: Home, instance: str, durable: bytes, tell: Tell
 ) -> Built:
+    from daemons.roles.poller import Poller
+
     pool = _pool(define, tell)
     role = Poller(
         name=define.name,
@@ -256,6 +212,9 @@ def _poller(
 def _reactionner(
     bundle: Bundle, define: DaemonDef, home: Home, instance: str, durable: bytes, tell: Tell
 ) -> Built:
+    from daemons.modules.journal import ActionJournal
+    from daemons.roles.reactionner import Reactionner
+
     pool = _pool(define, tell)
     journal = ActionJournal(home.spool / f"{define.name}.journal.db")
     role = Reactionner(
@@ -277,6 +236,11 @@ def _reactionner(
 def _receiver(
     bundle: Bundle, define: DaemonDef, home: Home, instance: str, durable: bytes, tell: Tell
 ) -> Built:
+    from daemons.modules import receiver_modules
+    from daemons.modules.entry import delivery
+    from daemons.modules.spool import CommandSpool
+    from daemons.roles.receiver import Receiver
+
     spool = CommandSpool(home.spool / f"{define.name}.spool.db")
     role = Receiver(
         name=define.name,
@@ -307,6 +271,10 @@ def _receiver(
 def _broker(
     bundle: Bundle, define: DaemonDef, home: Home, instance: str, durable: bytes, tell: Tell
 ) -> Built:
+    from daemons.modules import broker_modules
+    from daemons.modules.service import BrokerModules
+    from daemons.roles.broker import Broker
+
     folder = home.var / define.name
     folder.mkdir(exist_ok=True)
     modules = BrokerModules(
@@ -430,8 +398,3 @@ def _without() -> frozenset[str]:
     if said:
         log.warning("PROTECTIONS SWITCHED OFF FOR A TEST: %s", said)
     return frozenset(word for word in said.split(",") if word)
-
-
-def default_workdir(cluster: Cluster) -> Path:
-    """Return the work folder that the main file names."""
-    return Path(cluster.settings.get("workdir", "/var/lib/shinken"))

@@ -13,10 +13,10 @@ from pathlib import Path
 import psutil
 from msgspec import Struct, json
 
-from daemons.cli.compose import Keys, default_workdir, where
 from daemons.cli.configuration import arbiter_complaint, read_configuration
+from daemons.cli.reach import Keys, default_workdir, operator_peer
 from daemons.model.cluster import Cluster, ServerDef
-from daemons.net.client import Peer, Refused, Unreachable
+from daemons.net.client import Refused, Unreachable
 from daemons.net.home import Bundle, Home, NoHome, alive
 from daemons.net.secret import BadSecret, make_operator_key, make_secret
 from daemons.net.supervise import Running
@@ -151,10 +151,9 @@ def machine_names() -> list[str]:
 
 def server_census(bundle: Bundle, keys: Keys, server: str, timeout_s: float = 1.0) -> Census | None:
     """Return what the keeper of `server` says of it, None when it does not answer."""
-    found = where(bundle, f"keeper@{server}")
-    if found is None:
+    peer = operator_peer(bundle, keys, f"keeper@{server}")
+    if peer is None:
         return None
-    peer = Peer(*found, sender="shinken", secret=keys.secret, operator_key=keys.operator)
     try:
         answer = decode(peer.ask(encode(CensusAsk()), timeout_s))
     except (Unreachable, Refused):

@@ -94,3 +94,8 @@ class Cluster(Struct, frozen=True, kw_only=True):
     def on(self, address: str) -> tuple[DaemonDef, ...]:
         """Return the daemons of the server at `address`."""
         return tuple(d for d in self.daemons if d.address == address)
+
+
+def object_id(cluster: str, role: str, name: str) -> str:
+    """Return the id under which a daemon is exposed and registered."""
+    return f"shinken.{cluster}.{role}.{name}"

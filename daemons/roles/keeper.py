@@ -15,7 +15,7 @@ from daemons.ha.lease import Held
 from daemons.ha.terms import Terms
 from daemons.ha.vote import Promises, no_promises
 from daemons.model.clock import Mono, Now
-from daemons.model.cluster import Cluster, DaemonDef, ServerDef
+from daemons.model.cluster import Cluster, DaemonDef, ServerDef, object_id
 from daemons.roles.role import Call, Unexpected, Wait
 from daemons.wire.board import CopyVotes, Gone, Revoke, Round, Votes, VotesCopy
 from daemons.wire.messages import (
@@ -424,8 +424,3 @@ class Keeper:
                 f"instance={seen.instance}",
             ),
         )
-
-
-def object_id(cluster: str, role: str, name: str) -> str:
-    """Return the id under which a daemon is exposed and registered."""
-    return f"shinken.{cluster}.{role}.{name}"

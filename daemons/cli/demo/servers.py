@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from msgspec import json
 
-from daemons.cli.compose import Keys
 from daemons.cli.demo.files import Layout
+from daemons.cli.reach import Keys
 from daemons.cli.start import Options, Say, bundle_of, server_census, start, stop
 from daemons.net.home import Home
 from daemons.net.supervise import Running, session_of

@@ -29,6 +29,7 @@ from daemons.wire.board import (
 
 NEVER = Mono(float("-inf"))
 NOTHING = Promise()
+ARBITER = "arbiter"  # the lease to lead; its epochs stand in the claims on all others
 GENERATIONS_SKIPPED = 63  # at most, when votes were lost; an epoch has room for 32768
 N_SKIPPED = 1 << 20
 
@@ -115,10 +116,7 @@ class Voter:
     def revoke(self, order: Revoke) -> Revoked:
         """Obey `order` unless a newer leader is known or has revoked the same lease."""
         promise = self.promised(order.name)
-        leader = max(
-            self.promised("arbiter").epoch, promise.revoked.arbiter_epoch if promise.revoked else 0
-        )
-        if ok := order.arbiter_epoch >= leader:
+        if ok := order.arbiter_epoch >= self._highest(ARBITER):
             self.promises.put(order.name, replace(promise, revoked=order))
         return Revoked(order.name, ok, promise.epoch)
 
@@ -143,7 +141,7 @@ class Voter:
             return
         self._copies[copy.server] = copy
         for name, theirs in copy.promises.items():
-            self.promises.put(name, _highest(self.promised(name), theirs))
+            self.promises.put(name, _joined(self.promised(name), theirs))
 
     def ready(self, now: Mono) -> bool:
         """Return whether it may vote again: a majority of the others was copied, or all are empty.
@@ -219,7 +217,7 @@ class Voter:
         """Promise the lease, or return why not."""
         promise = self.promised(line.name)
         if not self._above(line, promise):
-            return f"promised {promise.epoch} to {promise.daemon}"
+            return f"promised {self._highest(line.name)} to {promise.daemon}"
         if why := self._refusal(line, now):
             return why
         self.promises.put(
@@ -240,8 +238,8 @@ class Voter:
         promise = self.promised(line.name)
         if line.epoch > promise.epoch:
             return self._grant(line, now)
-        if line.epoch < promise.epoch or line.instance != promise.instance:
-            return f"promised {promise.epoch} to {promise.daemon}"
+        if line.epoch < self._highest(line.name) or line.instance != promise.instance:
+            return f"promised {self._highest(line.name)} to {promise.daemon}"
         if self.promises.state == "lost":
             return "votes lost"
         if self._freed_at(line.name, promise):
@@ -271,7 +269,17 @@ class Voter:
         return ""
 
     def _above(self, line: GrantLine | RenewLine, promise: Promise) -> bool:
-        return line.epoch > promise.epoch
+        return line.epoch > promise.epoch and line.epoch >= self._highest(line.name)
+
+    def _highest(self, name: str) -> Epoch:
+        """Return the highest epoch known of `name`: promised or, of the arbiter's, in a claim or order."""
+        epochs = [self.promised(name).epoch]
+        if name == ARBITER:
+            for promise in self.promises.names.values():
+                epochs.append(promise.claim[0])
+                if promise.revoked:
+                    epochs.append(promise.revoked.arbiter_epoch)
+        return max(epochs)
 
     def _claim_stands(self, line: StatusLine | GrantLine | RenewLine, promise: Promise) -> bool:
         """Not ordered by an older leader, nor for an older version, than what was granted or committed."""
@@ -312,10 +320,10 @@ class Voter:
         return promise.epoch > 0 and self._freed.get(name) == promise.epoch
 
     def _answer(self, line: StatusLine | GrantLine | RenewLine, why: str) -> VoteLine:
-        return VoteLine(line.name, line.instance, not why, self.promised(line.name).epoch, why)
+        return VoteLine(line.name, line.instance, not why, self._highest(line.name), why)
 
 
-def _highest(ours: Promise, theirs: Promise) -> Promise:
+def _joined(ours: Promise, theirs: Promise) -> Promise:
     """Return the promise that binds to all that either does."""
     top = theirs if theirs.epoch > ours.epoch else ours
     orders = [p.revoked for p in (ours, theirs) if p.revoked]

@@ -220,6 +220,17 @@ def test_a_revocation_of_an_older_leader_is_refused():
     assert not v.revoke(Revoke(epoch(1, 5, 1), SHARD, 0, "s-b")).ok
 
 
+def test_a_leader_below_an_arbiters_epoch_found_in_a_claim_is_told_and_not_renewed():
+    v = voter()
+    ask(v, grant(5, "arb", name="arbiter"))
+    ask(v, grant(1, claim=(epoch(1, 8, 1), 3)))
+
+    answer = ask(v, RenewLine("arbiter", "s-arb", "arb", epoch(1, 5, 0)), at=START + 1)
+    assert (answer.ok, answer.promised) == (False, epoch(1, 8, 1))
+    assert not ask(v, grant(6, "arb", name="arbiter"), at=START + 1).ok
+    assert ask(v, grant(9, "arb", name="arbiter"), at=START + 1).ok
+
+
 def test_a_round_of_another_voter_set_is_refused_whole():
     v = voter()
 

@@ -39,7 +39,8 @@ def cluster_of(
         for block, attrs in definitions.get(role, [])
         if (daemon := _daemon(role, block, attrs, modules, realms, complaints))
     ]
-    daemons += _implicit(daemons, realms, complaints)
+    wants_receiver = "command_file" in settings
+    daemons += _implicit(daemons, realms, wants_receiver, complaints)
     daemons = _with_legacy_modules(daemons, settings, modules)
     daemons.sort(key=lambda d: (ROLES.index(d.role), d.spare, d.name))
     return Cluster(
@@ -84,8 +85,8 @@ def _daemon(
         port=port,
         spare=_says(attrs, "spare", False),
         realm=realm,
-        host_name=attrs.get("host_name", "") if role == "arbiter" else "",
-        modules=modules.named(attrs.get("modules", ""), label, block.where_of("modules")),
+        host_name=attrs.get("host_name", ""),
+        modules=modules.named(attrs.get("modules", ""), role, label, block),
         timeout_s=_number(attrs, "timeout", 1.0),
         data_timeout_s=_number(attrs, "data_timeout", 120.0),
         check_interval_s=_number(attrs, "check_interval", 1.0),
@@ -108,7 +109,9 @@ def is_loopback(address: str) -> bool:
     return address.startswith("127.") or address in ("::1", "localhost")
 
 
-def _implicit(daemons: list[DaemonDef], realms: Realms, complaints: Complaints) -> list[DaemonDef]:
+def _implicit(
+    daemons: list[DaemonDef], realms: Realms, wants_receiver: bool, complaints: Complaints
+) -> list[DaemonDef]:
     """Return one daemon for each role that has none, on the server of the first master arbiter.
 
     Without an arbiter on that of another daemon, without any on this machine.
@@ -117,7 +120,8 @@ def _implicit(daemons: list[DaemonDef], realms: Realms, complaints: Complaints) 
     address = first.address if first else LOOPBACK
     added: list[DaemonDef] = []
     for role in ROLES:
-        if role == "receiver" or any(d.role == role for d in daemons):
+        needed = role != "receiver" or wants_receiver
+        if not needed or any(d.role == role for d in daemons):
             continue
         complaints.warning(f"no {role} is defined, one is added at {address}:{PORTS[role]}")
         added.append(
@@ -142,7 +146,7 @@ def _with_legacy_modules(
             "simple-log", "simple-log", {"path": settings["log_file"]}, built_in=True
         )
     if "command_file" in settings:
-        wanted["arbiter"] = ModuleDef(
+        wanted["receiver"] = ModuleDef(
             "named-pipe", "named-pipe", {"command_file": settings["command_file"]}, built_in=True
         )
     for role, module in wanted.items():

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from daemons.config.complain import Complaint, Complaints
 from daemons.config.daemondefs import is_loopback
-from daemons.config.modules import OUTLIVES_SERVER, RETENTION
+from daemons.config.modules import OUTLIVES_PROCESS, OUTLIVES_SERVER
 from daemons.model.cluster import ROLES, Cluster, DaemonDef
 
 
@@ -34,8 +34,10 @@ def which_arbiter(cluster: Cluster, names: MachineNames) -> DaemonDef | Complain
         if arbiter.host_name.lower() in folded or (names.chosen and arbiter.name == names.chosen):
             return arbiter
     for arbiter in arbiters:
-        by_address = arbiter.address in names.addresses or arbiter.address.lower() in folded
-        if not arbiter.host_name and not names.chosen and by_address:
+        addresses = () if names.chosen else names.addresses
+        if not arbiter.host_name and (
+            arbiter.address in addresses or arbiter.address.lower() in folded
+        ):
             return arbiter
     if len(arbiters) == 1 and not arbiters[0].host_name and is_loopback(arbiters[0].address):
         return arbiters[0]
@@ -87,7 +89,7 @@ def _names(cluster: Cluster, complaints: Complaints) -> None:
                 daemon.where,
                 "give each a name of its own",
             )
-        if daemon.host_name:
+        if daemon.host_name and daemon.role == "arbiter":
             other = by_host.setdefault(daemon.host_name.lower(), daemon)
             if other.address != daemon.address:
                 complaints.error(
@@ -191,34 +193,40 @@ def _pair(master: DaemonDef, spare: DaemonDef, complaints: Complaints) -> None:
 
 
 def _retention(cluster: Cluster, complaints: Complaints) -> None:
+    """A scheduler that names no store keeps its state in a local sqlite file."""
     types = {m.name: m.type for m in cluster.modules}
     for scheduler in cluster.daemons:
         if scheduler.role != "scheduler" or not scheduler.where or scheduler.spare:
             continue
-        kept = {types.get(m, m) for m in scheduler.modules} & RETENTION - {"memory-retention"}
-        if not kept:
+        named = {types.get(m, m) for m in scheduler.modules}
+        if named & {"memory", "no-retention"} and not named & OUTLIVES_PROCESS:
             complaints.warning(
-                f"scheduler {scheduler.name} has no retention: objects are PENDING until checked"
-                " after a take-over without a warm spare",
+                f"scheduler {scheduler.name} has no retention that outlives it: objects are PENDING"
+                " until checked after a take-over without a warm spare",
                 scheduler.where,
-                f"write 'modules    {','.join((*scheduler.modules, 'sqlite-retention'))}' in"
-                f" {scheduler.name}",
+                f"write 'modules    sqlite-retention' in {scheduler.name}",
             )
-        elif not kept & OUTLIVES_SERVER and len(cluster.servers) > 1:
-            spare = any(
-                d.role == "scheduler"
-                and d.spare
-                and d.realm == scheduler.realm
-                and d.address != scheduler.address
-                for d in cluster.daemons
+        elif (
+            not named & OUTLIVES_SERVER
+            and len(cluster.servers) > 1
+            and not _has_spare(scheduler, cluster)
+        ):
+            complaints.warning(
+                f"the retention of scheduler {scheduler.name} dies with its server: objects are"
+                " PENDING until checked after a take-over",
+                scheduler.where,
+                "add memcached-retention, or a spare scheduler on another server",
             )
-            if not spare:
-                complaints.warning(
-                    f"the retention of scheduler {scheduler.name} dies with its server: objects are"
-                    " PENDING until checked after a take-over",
-                    scheduler.where,
-                    "add memcached-retention, or a spare scheduler on another server",
-                )
+
+
+def _has_spare(master: DaemonDef, cluster: Cluster) -> bool:
+    return any(
+        d.role == master.role
+        and d.spare
+        and d.realm == master.realm
+        and d.address != master.address
+        for d in cluster.daemons
+    )
 
 
 def _place(daemon: DaemonDef) -> tuple[str, int]:

@@ -4,7 +4,7 @@ The one thing to know: `load` never raises for what operators write and never st
 mistake. Whether a configuration may be used is `Loaded.good`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from msgspec import Struct
 
@@ -51,15 +51,18 @@ class Loaded(Struct, kw_only=True):
         return self._shards
 
 
-def load(paths: Sequence[str], read: Read) -> Loaded:
-    """Return what the files at `paths` (the `-c` arguments, in order) say."""
+def load(paths: Sequence[str], read: Read, installed: Collection[str] = ()) -> Loaded:
+    """Return what the files at `paths` (the `-c` arguments, in order) say.
+
+    `installed` are module types that this system does not bring and this machine has.
+    """
     complaints = Complaints()
     lexed, files = _lex(paths, read, complaints)
     for kind, blocks in lexed.blocks.items():
         examine(kind, blocks, complaints)
     settings = settings_of(lexed.settings, complaints)
     realms = realms_of(_named(lexed, "realm", complaints), complaints)
-    cluster = _cluster(lexed, realms, settings, complaints)
+    cluster = _cluster(lexed, realms, settings, installed, complaints)
     illegal = settings.get("illegal_object_name_chars", ILLEGAL_NAME_CHARS)
     objects = link(lexed, globals_of(settings), realms, illegal, complaints)
     lint(cluster, set(objects.realms), complaints)
@@ -103,9 +106,13 @@ def _lex(paths: Sequence[str], read: Read, complaints: Complaints) -> tuple[Lexe
 
 
 def _cluster(
-    lexed: Lexed, realms: Realms, settings: dict[str, str], complaints: Complaints
+    lexed: Lexed,
+    realms: Realms,
+    settings: dict[str, str],
+    installed: Collection[str],
+    complaints: Complaints,
 ) -> Cluster:
-    modules = Modules(_named(lexed, "module", complaints), complaints)
+    modules = Modules(_named(lexed, "module", complaints), complaints, installed)
     definitions: Definitions = {}
     for role in ROLES:
         blocks = lexed.blocks.get(role, [])

@@ -4,40 +4,34 @@ The one thing to know: a name is matched without regard to case and of `-` and `
 documented `modules Simple-log,Livestatus` works as it stands.
 """
 
+from collections.abc import Collection
+
 from daemons.config.complain import Complaints, did_you_mean
 from daemons.config.lexer import Block
 from daemons.config.values import words
 from daemons.model.cluster import ModuleDef
 
-# Types that this system brings, by role.
+# Types that this system brings, and the role that runs them. A test holds this table to those of
+# `daemons.modules` and `retention`, which this layer cannot ask.
 BUILT_IN: dict[str, str] = {
     "simple-log": "broker",
     "livestatus": "broker",
-    "prometheus": "broker",
-    "graphite": "broker",
-    "http": "receiver",
     "named-pipe": "receiver",
-    "nsca": "receiver",
-    "nrpe": "poller",
     "sqlite-retention": "scheduler",
     "memcached-retention": "scheduler",
-    "redis-retention": "scheduler",
-    "memory-retention": "scheduler",
+    "memory": "scheduler",
+    "no-retention": "scheduler",
 }
-# Names under which Shinken's users know them.
+# Names under which the field knows them.
 ALIASES = {
     "memcache-retention": "memcached-retention",
-    "memcached": "memcached-retention",
-    "redis": "redis-retention",
-    "sqlite": "sqlite-retention",
-    "memory": "memory-retention",
+    "mem-cache-retention": "memcached-retention",
+    "memory-retention": "memory",
     "simplelog": "simple-log",
     "namedpipe": "named-pipe",
-    "booster-nrpe": "nrpe",
-    "nrpe-poller": "nrpe",
 }
-RETENTION = frozenset(name for name in BUILT_IN if name.endswith("-retention"))
-OUTLIVES_SERVER = frozenset({"memcached-retention", "redis-retention"})
+OUTLIVES_PROCESS = frozenset({"sqlite-retention", "memcached-retention"})
+OUTLIVES_SERVER = frozenset({"memcached-retention"})
 _OWN = frozenset({"module_name", "module_type", "use", "name", "register", "imported_from"})
 
 
@@ -51,10 +45,14 @@ class Modules:
     """The modules of a configuration; built-in ones appear when a daemon names them."""
 
     def __init__(
-        self, objects: dict[str, tuple[Block, dict[str, str]]], complaints: Complaints
+        self,
+        objects: dict[str, tuple[Block, dict[str, str]]],
+        complaints: Complaints,
+        installed: Collection[str] = (),
     ) -> None:
-        """Read the `define module` blocks."""
+        """Read the `define module` blocks; `installed` are types that others brought here."""
         self._complaints = complaints
+        self._installed = frozenset(normal(type) for type in installed)
         self._found: dict[str, ModuleDef] = {}
         for name, (block, attrs) in objects.items():
             type = attrs.get("module_type", "")
@@ -68,32 +66,50 @@ class Modules:
         """Add a module that a daemon may name."""
         self._found[normal(module.name)] = module
 
-    def named(self, value: str, label: str, where: str) -> tuple[str, ...]:
-        """Return the names of the modules in the list `value`; `label` and `where` are who names them."""
+    def named(self, value: str, role: str, label: str, block: Block) -> tuple[str, ...]:
+        """Return the names of the modules in the list `value` that a daemon of `role` can run.
+
+        `label` and `block` are who names them.
+        """
         found: dict[str, None] = {}
         for word in words(value):
-            key = normal(word)
-            module = self._found.get(key)
-            if module is None and key in BUILT_IN:
-                module = ModuleDef(key, key, built_in=True)
-                self._found[key] = module
+            module = self._find(normal(word))
+            where = block.where_of("modules")
             if module is None:
                 known = sorted({m.name for m in self._found.values()} | BUILT_IN.keys())
                 self._complaints.error(
                     f"{label}: there is no module {word}; known are {', '.join(known)}",
                     where,
-                    did_you_mean(key, known),
+                    did_you_mean(normal(word), known),
                 )
-                continue
-            if module.type not in BUILT_IN:
+            elif module.type in self._installed:
+                found[module.name] = None
+            elif module.type not in BUILT_IN:
                 self._complaints.warning(
-                    f"{label}: module {word} has the type {module.type}, which this system does not"
-                    " bring; it is ignored",
-                    module.where or where,
+                    f"{label}: module {word} is of the type {module.type}, which is not installed;"
+                    " it is ignored",
+                    where,
                 )
-            found[module.name] = None
+            elif BUILT_IN[module.type] != role:
+                self._complaints.warning(
+                    f"{label}: {_a(role)} does not run {word}; it is ignored",
+                    where,
+                    f"name it in the modules of {_a(BUILT_IN[module.type])}",
+                )
+            else:
+                found[module.name] = None
         return tuple(found)
+
+    def _find(self, key: str) -> ModuleDef | None:
+        """Return the module called `key`; a built-in or installed type is one from now on."""
+        if key not in self._found and (key in BUILT_IN or key in self._installed):
+            self._found[key] = ModuleDef(key, key, built_in=True)
+        return self._found.get(key)
 
     def all(self) -> tuple[ModuleDef, ...]:
         """Return the modules, sorted by name."""
         return tuple(sorted(self._found.values(), key=lambda m: m.name))
+
+
+def _a(role: str) -> str:
+    return f"an {role}" if role[0] in "aeiou" else f"a {role}"

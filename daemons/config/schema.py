@@ -407,13 +407,15 @@ OURS: dict[str, AttrType] = {
     "cluster_name": "text",
     "cluster_secret_file": "text",
     "operator_key_file": "text",
-    "lease_s": "number",
-    "heartbeat_s": "number",
+    "lease": "number",
+    "lease_beat": "number",
     "split_policy": "text",
-    "split_delay_s": "number",
+    "split_delay": "number",
     "failback": "text",
     "voters": "list",
     "witness_ping": "list",
+    "keeper_port": "number",
+    "names_port": "number",
 }
 ONE_OF: dict[str, tuple[str, ...]] = {
     "split_policy": ("takeover", "hold"),
@@ -424,6 +426,9 @@ MAIN_RENAMED = {
     "nagios_user": "shinken_user",
     "nagios_group": "shinken_group",
     "modulesdir": "modules_dir",
+    "lease_s": "lease",
+    "heartbeat_s": "lease_beat",
+    "split_delay_s": "split_delay",
 }
 
 # Nagios keys that are read and have no effect (Shinken accepts them with a notice).

@@ -2,8 +2,13 @@
 
 import pytest
 
+import retention
+from daemons.config.load import load
+from daemons.config.modules import BUILT_IN, normal
 from daemons.model.cluster import Cluster, ServerDef
-from tests.config.texts import errors, loaded, warnings
+from daemons.modules import BROKER_MODULES, RECEIVER_MODULES
+from daemons.net.retain import NONE
+from tests.config.texts import errors, loaded, reader, warnings
 
 REALM = "define realm{\nrealm_name All\ndefault 1\n}\n"
 
@@ -128,23 +133,36 @@ def test_what_cannot_be_is_an_error_at_its_line(text: str, expected: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("said", "names"),
+    ("role", "said", "names"),
     [
-        ("Simple-log,Livestatus", ("simple-log", "livestatus")),
-        ("simple_log , LIVESTATUS", ("simple-log", "livestatus")),
-        ("named-pipe", ("named-pipe",)),
-        ("memcache-retention", ("memcached-retention",)),
-        ("", ()),
+        ("broker", "Simple-log,Livestatus", ("simple-log", "livestatus")),
+        ("broker", "simple_log , LIVESTATUS", ("simple-log", "livestatus")),
+        ("receiver", "named-pipe", ("named-pipe",)),
+        ("scheduler", "memcache-retention", ("memcached-retention",)),
+        ("scheduler", "Mem_Cache_Retention", ("memcached-retention",)),
+        ("broker", "", ()),
     ],
 )
-def test_a_built_in_module_needs_no_definition(said: str, names: tuple[str, ...]) -> None:
-    found = cluster(daemon("broker", "b", f"modules {said}"))
-    broker = found.daemon("b")
+def test_a_built_in_module_needs_no_definition(
+    role: str, said: str, names: tuple[str, ...]
+) -> None:
+    found = cluster(daemon(role, "x", f"modules {said}"))
+    one = found.daemon("x")
 
-    assert broker is not None and broker.modules == names
+    assert one is not None and one.modules == names
     assert [m.name for m in found.modules] == sorted(names) and all(
         m.built_in for m in found.modules
     )
+
+
+def test_the_built_in_modules_are_those_that_there_are() -> None:
+    ours = {type: role for type, role in BUILT_IN.items() if type != NONE}
+
+    assert {t for t, role in ours.items() if role == "broker"} == BROKER_MODULES.keys()
+    assert {t for t, role in ours.items() if role == "receiver"} == RECEIVER_MODULES.keys()
+    assert {t for t, role in ours.items() if role == "scheduler"} == {
+        normal(type) for type in retention.MODULES
+    }
 
 
 def test_a_defined_module_is_matched_without_regard_to_case_and_dashes() -> None:
@@ -157,7 +175,7 @@ def test_a_defined_module_is_matched_without_regard_to_case_and_dashes() -> None
         "simple-log",
         {"path": "/x"},
     )
-    assert found.daemons[-1].modules == ("Simple-Log",)
+    assert [d.modules for d in found.daemons if d.name == "b"] == [("Simple-Log",)]
 
 
 def test_an_unknown_module_is_an_error_that_names_the_known_ones() -> None:
@@ -170,21 +188,45 @@ def test_an_unknown_module_is_an_error_that_names_the_known_ones() -> None:
     assert "mine" in said.text and "simple-log" in said.text
 
 
-def test_a_module_of_a_type_from_elsewhere_is_ignored_with_a_warning() -> None:
-    text = "define module{\nmodule_name webui\nmodule_type webui2\n}\n"
-    found = loaded(text + daemon("broker", "b", "modules webui"))
-
-    assert errors(found) == [] and any("webui2" in line for line in warnings(found))
+WEBUI = "define module{\nmodule_name webui\nmodule_type webui_2\n}\n"
 
 
-def test_keys_of_an_old_main_file_make_modules() -> None:
+def test_a_module_of_a_type_that_is_not_installed_is_ignored_with_a_warning() -> None:
+    found = loaded(WEBUI + daemon("broker", "b", "modules webui,livestatus"))
+
+    assert found.cluster is not None and errors(found) == []
+    assert warnings(found)[0] == (
+        "t.cfg:7: broker b: module webui is of the type webui-2, which is not installed;"
+        " it is ignored"
+    )
+    assert found.cluster.daemon("b").modules == ("livestatus",)  # type: ignore[union-attr]
+
+
+def test_a_module_that_this_machine_has_is_taken() -> None:
+    text = WEBUI + daemon("broker", "b", "modules webui,other-one")
+    found = load(["t"], reader({"t": text}), installed=["webui-2", "Other_One"])
+
+    assert found.cluster is not None and found.good
+    assert found.cluster.daemon("b").modules == ("webui", "other-one")  # type: ignore[union-attr]
+
+
+def test_a_module_in_the_wrong_role_is_ignored_and_told_where_it_belongs() -> None:
+    found = loaded(daemon("arbiter", "a", "modules named-pipe"))
+
+    (said,) = [c for c in found.complaints if c.where]
+    assert (said.severity, said.where) == ("warning", "t.cfg:3")
+    assert said.text == "arbiter a: an arbiter does not run named-pipe; it is ignored"
+    assert said.fix == "name it in the modules of a receiver"
+
+
+def test_keys_of_an_old_main_file_make_modules_and_a_receiver() -> None:
     found = cluster("log_file=/var/log/nagios.log\ncommand_file=/var/nagios.cmd\n")
 
     assert {m.type: m.options for m in found.modules} == {
         "simple-log": {"path": "/var/log/nagios.log"}, "named-pipe": {"command_file": "/var/nagios.cmd"},
     }  # fmt: skip
     assert {d.role: d.modules for d in found.daemons if d.modules} == {
-        "broker": ("simple-log",), "arbiter": ("named-pipe",),
+        "broker": ("simple-log",), "receiver": ("named-pipe",),
     }  # fmt: skip
 
 
@@ -203,7 +245,7 @@ def test_settings_are_kept_and_the_last_wins() -> None:
     ("line", "expected"),
     [
         ("split_policy=guess", "split_policy 'guess' is not one of takeover, hold"),
-        ("lease_s=soon", "lease_s 'soon' is not a number"),
+        ("lease_s=soon", "lease 'soon' is not a number"),
         ("enable_notifications=2", "enable_notifications '2' is neither 1 nor 0"),
         ("interval_length=0", "interval_length '0' is not at least 1"),
         ("host_check_timeout=-5", "host_check_timeout '-5' is negative"),

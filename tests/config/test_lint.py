@@ -60,6 +60,13 @@ def test_a_spare_without_any_modules_is_told_the_whole_line() -> None:
     )
 
 
+def test_without_host_name_a_chosen_address_is_enough() -> None:
+    cluster = arbiters(("a1", "127.0.0.1", ""), ("a2", "127.0.0.3", ""))
+    found = which_arbiter(cluster, MachineNames("x", addresses=("127.0.0.1",), chosen="127.0.0.3"))
+
+    assert isinstance(found, DaemonDef) and found.name == "a2"
+
+
 def test_modules_in_another_spelling_are_the_same() -> None:
     text = world(
         broker=pair("broker", master=("modules Simple-log",), spare=("modules simple_log",))
@@ -111,10 +118,14 @@ def test_one_server_is_told_once() -> None:
 
 
 def test_a_scheduler_without_retention_is_told_what_that_means() -> None:
-    found = said(world(scheduler=pair("scheduler")))
+    found = said(world(scheduler=pair("scheduler", "modules no-retention")))
 
     assert "objects are PENDING until checked after a take-over" in found[0]
     assert "write 'modules    sqlite-retention' in scheduler-master" in found[0]
+
+
+def test_a_scheduler_that_names_no_store_has_the_local_one() -> None:
+    assert said(world(scheduler=pair("scheduler"))) == [TWO]
 
 
 def test_retention_on_the_dead_server_does_not_help() -> None:

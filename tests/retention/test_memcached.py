@@ -452,6 +452,25 @@ def test_a_second_evicted_delta_is_healed_when_the_first_whole_save_is_long_enou
     assert min(gaps) >= HEAL_S and max(gaps) <= HEAL_S + 10
 
 
+def test_a_lost_delta_is_remembered_until_it_may_be_healed(memcached, clock):
+    """It is found once, and not looked for again before the whole save is allowed."""
+    store = filled(memcached, clock, 48_000)
+    n = 1
+    for _ in range(2):
+        n += 1
+        store.save(SHARD, 1, n, dict.fromkeys(list(many(48_000))[:60], b"%d" % n), ())
+        Connection(memcached.address).delete(names(SHARD, "d", manifest(memcached).deltas[-1]))
+        for _ in range(70):
+            n += 1
+            store.save(SHARD, 1, n, {"a": b"%d" % n}, ())
+    assert fresh(memcached).load(SHARD).missing == 60
+    clock.now_s += HEAL_S
+    store.save(SHARD, 1, n + 1, {"a": b"last"}, ())
+
+    assert {ref.n for ref in manifest(memcached).pages} == {n + 1}
+    assert fresh(memcached).load(SHARD).complete
+
+
 def test_after_a_load_with_losses_a_delta_save_still_says_partial(memcached, clock):
     filled(memcached, clock)
     Connection(memcached.address).delete(page_names(memcached, 4))

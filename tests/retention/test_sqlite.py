@@ -111,6 +111,21 @@ def test_a_record_with_a_wrong_checksum_is_left_out_and_named(filled):
     assert "service/host0/svc3" in loaded.notes[0]
 
 
+def test_a_value_under_another_records_key_is_left_out(filled):
+    store = SqliteRetention(filled)
+    store.save(SHARD, 1, 2, {"a": b"value of a", "b": b"value of b"}, ())
+    store.close()
+    with sqlite3.connect(filled) as db:
+        db.execute(
+            "UPDATE record SET (value, crc) = (SELECT value, crc FROM record WHERE key = x'61')"
+            " WHERE key = x'62'"
+        )
+    db.close()
+
+    loaded = SqliteRetention(filled).load(SHARD)
+    assert loaded.corrupt == 1 and "b" not in loaded.records and "a" in loaded.records
+
+
 @pytest.mark.parametrize("wrong", ["text value", "number value", "key that is no text"])
 def test_rows_of_strange_types_are_left_out_and_named(filled, wrong):
     with sqlite3.connect(filled) as db:

@@ -50,6 +50,7 @@ def cluster_of(
         modules=modules.all(),
         settings=settings,
         macros=dict(sorted(macros.items())),
+        realm=realms.default,
     )
 
 

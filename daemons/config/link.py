@@ -83,23 +83,35 @@ class _HostDef(Struct):
 
 
 def link(
-    lexed: Lexed, globals: Globals, realms: Realms, illegal: str, complaints: Complaints
+    lexed: Lexed,
+    globals: Globals,
+    realms: Realms,
+    illegal: str,
+    poller_tags: Collection[str],
+    complaints: Complaints,
 ) -> Objects:
     """Return the objects that `lexed` defines, and complain about what does not fit together.
 
-    `illegal` are the characters that names must not have.
+    `illegal` are the characters that names must not have, `poller_tags` those that pollers carry.
     """
-    return _Linker(lexed, globals, realms, illegal, complaints).link()
+    return _Linker(lexed, globals, realms, illegal, poller_tags, complaints).link()
 
 
 class _Linker:
     def __init__(
-        self, lexed: Lexed, globals: Globals, realms: Realms, illegal: str, complaints: Complaints
+        self,
+        lexed: Lexed,
+        globals: Globals,
+        realms: Realms,
+        illegal: str,
+        poller_tags: Collection[str],
+        complaints: Complaints,
     ) -> None:
         self._lexed = lexed
         self._globals = globals
         self._realms = realms
         self._illegal = illegal
+        self._poller_tags = poller_tags
         self._complaints = complaints
         self._templates: dict[str, Templates] = {}
 
@@ -119,10 +131,10 @@ class _Linker:
         known = Known(
             commands=names,
             periods={p.name for p in periods},
-            contacts=sorted(c.name for c in contacts),
+            contacts=dict.fromkeys(c.name for c in contacts),
             contactgroups={g.name: g.members for g in contactgroups},
+            poller_tags=self._poller_tags,
         )
-        known.contacts = dict.fromkeys(known.contacts)
         table = TraitsTable(known, self._globals.interval_length_s, say)
         hosts = self._hosts()
         hostgroups = self._hostgroups(hosts)

@@ -9,6 +9,7 @@ from msgspec import Struct
 from daemons.config.complain import Complaint, Complaints
 from daemons.config.daemondefs import is_loopback
 from daemons.config.modules import OUTLIVES_PROCESS, OUTLIVES_SERVER
+from daemons.config.realms import Realms
 from daemons.model.cluster import ROLES, Cluster, DaemonDef
 
 
@@ -57,11 +58,13 @@ def which_arbiter(cluster: Cluster, names: MachineNames) -> DaemonDef | Complain
     )
 
 
-def lint(cluster: Cluster, realms_with_hosts: set[str], complaints: Complaints) -> None:
+def lint(
+    cluster: Cluster, realms: Realms, realms_with_hosts: set[str], complaints: Complaints
+) -> None:
     """Complain about what keeps `cluster` from working or from surviving the death of a server."""
     _names(cluster, complaints)
     _addresses(cluster, complaints)
-    _realms(cluster, realms_with_hosts, complaints)
+    _realms(cluster, realms, realms_with_hosts, complaints)
     if len(cluster.servers) == 1:
         if any(d.where for d in cluster.daemons):
             complaints.warning(
@@ -131,12 +134,30 @@ def _addresses(cluster: Cluster, complaints: Complaints) -> None:
                 )
 
 
-def _realms(cluster: Cluster, realms_with_hosts: set[str], complaints: Complaints) -> None:
+def _realms(
+    cluster: Cluster, realms: Realms, realms_with_hosts: set[str], complaints: Complaints
+) -> None:
     served = {d.realm for d in cluster.daemons if d.role == "scheduler"}
     for realm in sorted(realms_with_hosts - served):
         complaints.error(f"realm {realm} has hosts but no scheduler")
     for realm in sorted({d.realm for d in cluster.daemons if d.realm} - served - realms_with_hosts):
-        complaints.warning(f"realm {realm} has satellites but no scheduler")
+        if not any(realm in realms.above(inner) for inner in served):
+            complaints.warning(f"realm {realm} has satellites but no scheduler")
+    for realm in sorted(served):
+        around = (realm, *realms.above(realm))
+        for role in ("broker", "poller", "reactionner"):
+            if not any(
+                d.role == role and (d.realm == realm or (d.realm in around and d.manage_sub_realms))
+                for d in cluster.daemons
+            ):
+                scheduler = next(
+                    d for d in cluster.daemons if d.role == "scheduler" and d.realm == realm
+                )
+                complaints.error(
+                    f"no {role} serves realm {realm} of scheduler {scheduler.name}",
+                    scheduler.where,
+                    f"define a {role} in {realm}, or give one of a realm around it 'manage_sub_realms 1'",
+                )
 
 
 def _spares(cluster: Cluster, complaints: Complaints) -> None:
@@ -153,7 +174,7 @@ def _spares(cluster: Cluster, complaints: Complaints) -> None:
                 for m in masters
                 if m is not master and m.realm == master.realm and m.address != master.address
             ]
-            if not beside and not others:
+            if not beside and not any(set(master.tags) <= set(o.tags) for o in others):
                 complaints.warning(
                     f"{role} {master.name} has no spare",
                     master.where,
@@ -161,6 +182,13 @@ def _spares(cluster: Cluster, complaints: Complaints) -> None:
                 )
             for spare in beside:
                 _pair(master, spare, complaints)
+            tags = {tag for d in beside + others for tag in d.tags}
+            for tag in [t for t in master.tags if t not in tags and (beside or others)]:
+                complaints.warning(
+                    f"{role} {master.name} has the tag {tag}, which no spare of it carries",
+                    master.where,
+                    f"add {tag} to the {role}_tags of its spare",
+                )
         if not masters:
             complaints.warning(f"every {role} is a spare", daemons[0].where)
 

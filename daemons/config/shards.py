@@ -48,20 +48,16 @@ def cut(objects: Objects, cluster: Cluster) -> Cut:
 
 
 def _first_ids(realms: Iterable[str], cluster: Cluster) -> dict[str, int]:
-    """Return the lowest shard id of each realm: 1 for the first scheduler's; the others' hang on names."""
+    """Return the lowest shard id of each realm: 1 for the default one; the others' hang on names."""
     first: dict[str, int] = {}
     taken: set[int] = set()
-    for realm in sorted(realms, key=lambda name: (name != _main_realm(cluster), name)):
-        slot = 0 if not taken else 1 + crc32(realm.encode()) % _REALM_SLOTS
+    for realm in sorted(realms, key=lambda name: (name != cluster.realm, name)):
+        slot = 0 if realm == cluster.realm else 1 + crc32(realm.encode()) % _REALM_SLOTS
         while slot in taken:
             slot += 1
         taken.add(slot)
         first[realm] = slot * _PER_REALM + 1
     return first
-
-
-def _main_realm(cluster: Cluster) -> str:
-    return min((d.realm for d in cluster.daemons if d.role == "scheduler"), default="")
 
 
 def _parts(

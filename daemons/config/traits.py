@@ -88,6 +88,7 @@ class Known(Struct):
     periods: Collection[str]
     contacts: Collection[str]
     contactgroups: Mapping[str, Collection[str]]
+    poller_tags: Collection[str] = ()  # that a poller carries
 
 
 class Problem(Struct, frozen=True):
@@ -189,6 +190,10 @@ class TraitsTable:
             for name in pick(attrs.get(attr, ""), all_of).unknown:
                 found.append(_undefined(attr, what, name, all_of))
         found.extend(_bad_options(kind, attrs))
+        tag = _tag(attrs.get("poller_tag", ""))
+        if tag and tag not in known.poller_tags:
+            text = f"poller_tag {tag} is carried by no poller: nobody would run the check"
+            found.append(Problem("poller_tag", text, did_you_mean(tag, known.poller_tags)))
         if kind == "service" and not attrs.get("check_command"):
             found.append(Problem("check_command", "check_command is missing"))
         if kind == "service":

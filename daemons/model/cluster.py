@@ -46,7 +46,7 @@ class DaemonDef(Struct, frozen=True, kw_only=True):
     port: int
     spare: bool = False
     realm: str = ""
-    host_name: str = ""  # arbiters: the machine it belongs to
+    host_name: str = ""  # of its machine; arbiters: must be true, others: names the server
     modules: tuple[str, ...] = ()
     timeout_s: float = 1.0
     data_timeout_s: float = 120.0
@@ -86,6 +86,7 @@ class Cluster(Struct, frozen=True, kw_only=True):
     modules: tuple[ModuleDef, ...] = ()
     settings: dict[str, str] = {}  # the main file's key=value, last one wins
     macros: dict[str, str] = {}  # $NAME$=value lines, without the dollars
+    realm: str = ""  # the default realm
 
     def daemon(self, name: str) -> DaemonDef | None:
         """Return the daemon called `name`, None if there is none."""

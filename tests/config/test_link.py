@@ -13,7 +13,8 @@ def of_host(*lines: str, main: str = "") -> Traits:
 
 
 def of_service(*lines: str, at: tuple[str, ...] = ()) -> Traits:
-    found = loaded(host("h", *at) + service("s", "host_name h", *lines), BASE)
+    poller = "define poller{\npoller_name p\npoller_tags dmz\n}\n"
+    found = loaded(host("h", *at) + service("s", "host_name h", *lines) + poller, BASE)
     assert errors(found) == []
     return found.objects.traits[found.objects.services[0].traits]
 

@@ -134,7 +134,40 @@ def test_retention_on_the_dead_server_does_not_help() -> None:
     assert "the retention of scheduler s dies with its server" in said(world(scheduler=alone))[-2]
 
 
+def test_a_tag_that_the_spare_does_not_carry_is_said() -> None:
+    text = pair("poller", master=("poller_tags None,dmz",)) + world(poller="")
+
+    assert said(text)[0] == (
+        "t.cfg:1: warning: poller poller-master has the tag dmz, which no spare of it carries"
+        " (add dmz to the poller_tags of its spare)"
+    )
+
+
 # ------------------------------------------------------------------ what cannot work
+
+
+def test_a_tag_that_no_poller_carries_is_an_error_at_its_line() -> None:
+    found = loaded(host("h", "poller_tag dmz") + daemon("poller", "p", "poller_tags lan"), BASE)
+
+    assert [f"{c.where}: {c.text}" for c in found.complaints if c.severity == "error"] == [
+        "t.cfg:3: host h: poller_tag dmz is carried by no poller: nobody would run the check"
+    ]
+
+
+TWO_REALMS = (
+    "define realm{\nrealm_name A\ndefault 1\nrealm_members B\n}\ndefine realm{\nrealm_name B\n}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "good"), [("manage_sub_realms 1", True), ("manage_sub_realms 0", False)]
+)
+def test_a_realm_is_served_from_above_by_who_manages_sub_realms(line: str, good: bool) -> None:
+    text = TWO_REALMS + daemon("scheduler", "s", "realm B") + daemon("broker", "b", "realm A", line)
+    found = loaded(text)
+
+    assert found.good == good
+    assert good or "no broker serves realm B of scheduler s" in [c.text for c in found.complaints]
 
 
 @pytest.mark.parametrize(

@@ -83,8 +83,10 @@ def test_a_changed_host_changes_only_the_version_of_its_shard() -> None:
 
 
 def test_each_realm_has_its_own_shards_and_ids_that_another_realm_does_not_change() -> None:
-    realms = "define realm{\nrealm_name A\ndefault 1\n}\ndefine realm{\nrealm_name M\n}\n"
-    text = realms + schedulers(2, "realm A") + hosts(10) + host("m", "realm M")
+    realms = "define realm{\nrealm_name Q\ndefault 1\nrealm_members M,B\n}\n" + "".join(
+        f"define realm{{\nrealm_name {name}\n}}\n" for name in "MB"
+    )
+    text = realms + schedulers(2, "realm Q") + hosts(10) + host("m", "realm M")
     text += daemon("scheduler", "sm", "realm M", "port 8000")
     ids = {s.realm: s.id for s, _ in loaded(text, BASE).shards}
     more = (
@@ -100,7 +102,7 @@ def test_each_realm_has_its_own_shards_and_ids_that_another_realm_does_not_chang
 
 
 def test_a_shard_knows_the_tags_that_its_checks_ask_for() -> None:
-    found = loaded(host("a", "poller_tag dmz") + host("b", "reactionner_tag None"), BASE)
+    found = loaded(host("a", "poller_tag dmz") + host("b", "reactionner_tag None") + DMZ, BASE)
 
     ((shard, _),) = found.shards
     assert (shard.poller_tags, shard.reactionner_tags) == (("", "dmz"), ("",))
@@ -113,6 +115,7 @@ def test_groups_of_a_shard_hold_only_its_hosts() -> None:
         assert body.hostgroups[0].members == tuple(h.name for h in body.hosts)
 
 
+DMZ = daemon("poller", "p", "poller_tags None,dmz")
 BLOCKS = [
     *(host(f"h{n}", "use t", f"_N {n % 2}") for n in range(4)),
     host("child", "parents h1", "hostgroups g"),

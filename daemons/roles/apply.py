@@ -1,0 +1,250 @@
+"""One check result onto one status: state, times, alert line, and what follows from it.
+
+The one thing to know: this is the hot path, entered for every check. Nearly all results say "still
+fine", and they leave through the first return of `settle`; rules decide, this file only carries out.
+"""
+
+from msgspec import Struct
+
+from daemons.model.clock import Now
+from daemons.model.status import HARD, OK, UP, Status
+from daemons.roles.bookings import Bookings
+from daemons.roles.checks import Checks
+from daemons.roles.shard_state import Item, ShardState
+from daemons.roles.tell import Teller
+from daemons.rules import lines
+from daemons.rules.booked import ack_after, begins_in_effect, comments_without_ack
+from daemons.rules.flapping import STARTED, STOPPED, after_result, recorded, thresholds
+from daemons.rules.notify import FLAPPING_START, FLAPPING_STOP
+from daemons.rules.output import split, told
+from daemons.rules.reach import reachability
+from daemons.rules.state import (
+    Move,
+    host_move,
+    host_state,
+    logged,
+    made_up_output,
+    passive_host_state,
+    service_move,
+    service_state,
+)
+
+RECENT_S = 15.0  # a host checked within this time is not checked again because a service failed
+
+
+class Heard(Struct, frozen=True, gc=False):
+    """What a run, or somebody outside, said of an object."""
+
+    code: int
+    output: str
+    started_wall: float
+    took_s: float = 0.0
+    passive: bool = False
+
+
+class Consumer:
+    """Applies results to one shard."""
+
+    def __init__(
+        self, state: ShardState, checks: Checks, teller: Teller, bookings: Bookings
+    ) -> None:
+        """`checks` schedules what comes next, `teller` tells people, `bookings` has the downtimes."""
+        self._bookings = bookings
+        self._state = state
+        self._checks = checks
+        self._teller = teller
+
+    def consume(self, item: Item, heard: Heard, now: Now) -> None:
+        """Apply `heard` to `item`: status, log, notifications, event handler, next check."""
+        status = item.status
+        move = self._host_move(item, heard) if item.is_host else self._service_move(item, heard)
+        first = not status.checked
+        self._note_result(item, heard, now)
+        was = status.state
+        _note_times(status, move.state, heard.started_wall + heard.took_s)
+        if not heard.passive or not (item.slot or item.ready or item.lent_to):
+            self._checks.schedule(item, now, retry=move.retry)
+        self._state.changed(item)
+        if move.state == OK and was == OK and not move.alert and status.state_type == HARD:
+            status.attempt = 1
+            if status.flap_history:
+                self._flap(item, now)
+            if first:
+                status.last_change_wall = status.last_hard_change_wall = now.wall
+            return
+        self._settle(item, move, was, now)
+
+    # -- what the rules say
+
+    def _service_move(self, item: Item, heard: Heard) -> Move:
+        status, traits, host = item.status, item.traits, item.host
+        return service_move(
+            status.state,
+            status.state_type,
+            status.attempt,
+            status.last_hard_state,
+            service_state(heard.code),
+            traits.max_check_attempts,
+            volatile=traits.is_volatile,
+            host_up=host is None or host.status.state == UP,
+        )
+
+    def _host_move(self, item: Item, heard: Heard) -> Move:
+        status, traits = item.status, item.traits
+        said = passive_host_state(heard.code) if heard.passive else host_state(heard.code)
+        if said != UP:
+            parents = self._state.parents_of(item)
+            said = reachability(said, [parent.status.state for parent in parents])
+        soft = self._state.globals.passive_host_checks_are_soft
+        return host_move(
+            status.state,
+            status.state_type,
+            status.attempt,
+            status.last_hard_state,
+            said,
+            traits.max_check_attempts,
+            hard_at_once=heard.passive and not soft,
+        )
+
+    # -- carrying it out
+
+    def _note_result(self, item: Item, heard: Heard, now: Now) -> None:
+        status = item.status
+        text = heard.output
+        if heard.code > 3 or not text:
+            what = "Host" if item.is_host else "Service"
+            text = made_up_output(heard.code, text, heard.took_s, what)
+        if text != status.output or status.perfdata or status.long_output:
+            parts = split(text, self._state.globals.max_plugins_output_length)
+            if parts.first != status.output:
+                status.output = parts.first
+            status.long_output = parts.long
+            if parts.perfdata != status.perfdata:
+                status.perfdata = parts.perfdata
+        status.code = heard.code
+        status.checked = True
+        status.passive = heard.passive
+        status.took_s = heard.took_s
+        status.last_check_wall = heard.started_wall + heard.took_s
+        if not heard.passive and status.next_check_wall:
+            status.latency_s = max(0.0, heard.started_wall - status.next_check_wall)
+
+    def _settle(self, item: Item, move: Move, was: int, now: Now) -> None:
+        """Everything but "still fine"."""
+        status, state = item.status, self._state
+        status.last_state = was
+        status.state, status.state_type, status.attempt = move.state, move.state_type, move.attempt
+        status.last_hard_state = move.last_hard_state
+        if move.changed:
+            status.last_change_wall = now.wall
+        if move.hard_changed:
+            self._note_hard_change(status, now)
+        if move.changed or move.recovery:
+            self._drop_ack(item, move)
+        settings = state.globals
+        retries = settings.log_host_retries if item.is_host else settings.log_service_retries
+        if logged(move, retries):
+            text = told(status.output)
+            state.journal.log(
+                lines.alert(item.key, move.state, move.alert_type, move.alert_attempt, text), now
+            )
+        self._teller.handle_event(item, move, now)
+        self._flap(item, now)
+        if begins_in_effect(move) and status.downtimes:
+            self._bookings.pass_time(item, now, problem=True)
+        if move.state_type == HARD and move.state != OK:
+            self._teller.problem(item, now)
+        elif move.recovery and move.hard_changed:
+            self._teller.recovery(item, now)
+        if move.recovery:
+            _forget_problem(status)
+        self._look_around(item, move, now)
+
+    def _note_hard_change(self, status: Status, now: Now) -> None:
+        status.hard_changes += 1
+        status.last_hard_change_wall = now.wall
+        status.next_notification_wall = 0.0
+        status.no_more_notifications = False
+        if status.state != OK:
+            status.problem_wall = status.problem_wall or now.wall
+
+    def _drop_ack(self, item: Item, move: Move) -> None:
+        status = item.status
+        if status.ack is not None and ack_after(move, status.ack) is None:
+            status.ack = None
+            status.comments = comments_without_ack(status.comments)
+
+    def _flap(self, item: Item, now: Now) -> None:
+        """Judge whether the object changes too often, and say so when that has just begun or ended."""
+        status, traits, settings = item.status, item.traits, self._state.globals
+        low, high = thresholds(traits, settings, is_host=item.is_host)
+        flap = after_result(
+            status.flap_history,
+            status.flap_percent,
+            status.flapping,
+            status.state,
+            low=low,
+            high=high,
+            enabled=settings.enable_flap_detection and traits.flap_detection_enabled,
+            records=recorded(
+                status.state,
+                status.state_type,
+                traits.flap_detection_options,
+                is_host=item.is_host,
+            ),
+        )
+        status.flap_history, status.flap_percent = flap.history, flap.percent
+        status.flapping = flap.flapping
+        if flap.event == STARTED:
+            self._state.journal.log(
+                lines.flapping_started(item.key, flap.percent, flap.threshold), now
+            )
+            self._teller.say(item, FLAPPING_START, now, by=_flap_cause(status))
+        elif flap.event == STOPPED:
+            self._state.journal.log(
+                lines.flapping_stopped(item.key, flap.percent, flap.threshold), now
+            )
+            self._teller.say(item, FLAPPING_STOP, now, by=_flap_cause(status))
+
+    def _look_around(self, item: Item, move: Move, now: Now) -> None:
+        """Check what the change may have its cause in, or may have changed with it."""
+        if not item.is_host:
+            host = item.host
+            if move.state == OK or not move.changed or host is None:
+                return
+            if now.wall - host.status.last_check_wall > RECENT_S:
+                self._checks.check_at(host, now.wall, now, forced=False)
+            return
+        if not move.changed:
+            return
+        for parent in self._state.parents_of(item):
+            if move.state != UP and parent.status.state == UP:
+                self._checks.check_at(parent, now.wall, now, forced=False)
+        for name in self._state.children.get(item.key, ()):
+            child = self._state.items.get(name)
+            if child is not None and (child.status.state != UP or move.state != UP):
+                self._checks.check_at(child, now.wall, now, forced=False)
+
+
+def _note_times(status: Status, state: int, wall: float) -> None:
+    if state == OK:
+        status.last_ok_wall = wall
+    elif state == 1:
+        status.last_warning_wall = wall
+    elif state == 2:
+        status.last_critical_wall = wall
+    else:
+        status.last_unknown_wall = wall
+
+
+def _forget_problem(status: Status) -> None:
+    status.problem_wall = 0.0
+    status.notification_number = 0
+    status.last_notification_wall = 0.0
+    status.next_notification_wall = 0.0
+    status.no_more_notifications = False
+    status.told = ()
+
+
+def _flap_cause(status: Status) -> str:
+    return f"{status.hard_changes}.{status.applied_epoch}.{status.applied_seq}.{status.last_check_wall}"

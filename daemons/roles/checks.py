@@ -1,0 +1,271 @@
+"""When a shard's checks are due, and which poller runs which.
+
+The one thing to know: an order is named by (shard, epoch, object, seq), and seq only grows, so giving
+the same check out twice is harmless: a result is applied once and never to another object.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from itertools import islice
+
+import msgspec
+
+from daemons.model.check import Order
+from daemons.model.clock import Mono, Now, Wall
+from daemons.roles.command_lines import CommandLines
+from daemons.roles.shard_state import Item, ShardState
+from daemons.rules.schedule import first_check, next_check
+from daemons.wire.messages import Chunk
+
+SLOT_S = 0.25  # of the wheel: pollers wake at most so often
+CHUNK = 32  # orders passed on as one piece of bytes
+GRACE_S = 10.0  # a result that is later than its time-out by this much is not waited for
+OVERDUE_SPREAD_S = 3.0  # after a take-over: all that is overdue within this time
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Wheel:
+    """Items by the quarter of a second in which they are due. Entries are void once `slot` differs."""
+
+    def __init__(self, now: Mono) -> None:
+        """Start at `now`."""
+        self._slots: dict[int, list[Item]] = {}
+        self._at = int(now / SLOT_S)
+
+    def put(self, item: Item, due: float) -> None:
+        """Have `item` come out when `due` (monotonic seconds) has come; an earlier entry is void."""
+        slot = max(int(due / SLOT_S) + 1, self._at + 1)
+        item.slot = slot
+        bucket = self._slots.get(slot)
+        if bucket is None:
+            self._slots[slot] = [item]
+        else:
+            bucket.append(item)
+
+    def turn(self, now: Mono) -> Iterable[Item]:
+        """Yield what is due."""
+        last = int(now / SLOT_S)
+        if last <= self._at:
+            return
+        passed: Iterable[int] = range(self._at + 1, last + 1)
+        if last - self._at > len(self._slots):
+            passed = sorted(slot for slot in self._slots if slot <= last)
+        self._at = last
+        for slot in passed:
+            for item in self._slots.pop(slot, ()):
+                if item.slot == slot:
+                    item.slot = 0
+                    yield item
+
+
+class Checks:
+    """Due checks of one shard, and what is lent to whom."""
+
+    def __init__(self, state: ShardState, lines: CommandLines, now: Now) -> None:
+        """Schedule every object: new ones spread, overdue ones within seconds, others as they were."""
+        self._state = state
+        self._lines = lines
+        self._wheel = Wheel(now.mono)
+        self._ready: dict[str, deque[Item]] = {}  # by poller tag
+        self._out: dict[str, dict[str, Item]] = {}  # by poller instance
+        self._unseen: dict[str, deque[tuple[int, tuple[tuple[Item, int], ...]]]] = {}
+        overdue = 0
+        for index, item in enumerate(state.items.values()):
+            if item.status.next_check_wall and item.status.next_check_wall <= now.wall:
+                overdue += 1
+            self.start(item, index, now)
+
+    def start(self, item: Item, index: int, now: Now) -> None:
+        """Schedule an object that has just come: keep its time, or give it its first."""
+        status, traits = item.status, item.traits
+        if not traits.check_command:
+            return
+        due = status.next_check_wall
+        if due and status.checked:
+            if due <= now.wall:
+                due = now.wall + (index * 0.6180339887498949) % 1.0 * min(
+                    OVERDUE_SPREAD_S, len(self._state.items) / 500
+                )
+            self._wheel.put(item, now.mono + (due - now.wall))
+            return
+        if traits.check_interval_s <= 0:
+            return
+        settings = self._state.globals
+        spread_s = (
+            settings.max_host_check_spread_s
+            if item.is_host
+            else settings.max_service_check_spread_s
+        )
+        period = self._state.period(traits.check_period)
+        first = first_check(index, traits.check_interval_s, spread_s, now.wall, period)
+        if first is not None:
+            status.next_check_wall = first
+            self._wheel.put(item, now.mono + (first - now.wall))
+
+    def schedule(self, item: Item, now: Now, *, retry: bool) -> None:
+        """Put the check after the one just seen into the wheel."""
+        status, traits = item.status, item.traits
+        interval_s = traits.retry_interval_s if retry else traits.check_interval_s
+        if not traits.check_command or interval_s <= 0:
+            status.next_check_wall = 0.0
+            item.slot = 0
+            return
+        last = Wall(status.next_check_wall or now.wall)
+        if retry and last < now.wall - interval_s:
+            last = now.wall
+        if last > now.wall:  # a forced or passive result before its time keeps the phase
+            last = Wall(min(last, now.wall + interval_s) - interval_s)
+        period_name = traits.check_period
+        period = self._state.period(period_name) if period_name else None
+        due = next_check(last, interval_s, now.wall, period)
+        if due is None:
+            status.next_check_wall = 0.0
+            item.slot = 0
+            return
+        status.next_check_wall = due
+        self._wheel.put(item, now.mono + (due - now.wall))
+
+    def check_at(self, item: Item, wall: float, now: Now, *, forced: bool) -> None:
+        """Check `item` at `wall` (now when that is past); `forced`: whatever is switched off."""
+        item.forced = item.forced or forced
+        if not item.traits.check_command:
+            return
+        if wall > now.wall:
+            item.status.next_check_wall = wall
+            self._wheel.put(item, now.mono + (wall - now.wall))
+            return
+        if not item.lent_to and not item.ready:
+            if not item.status.next_check_wall:
+                item.status.next_check_wall = now.wall
+            self._make_ready(item)
+
+    def turn(self, now: Now) -> None:
+        """Move what is due to the pollers' queues; take back what a poller kept too long."""
+        for item in self._wheel.turn(now.mono):
+            if item.lent_to:
+                self._take_back(item)
+                self._state.figures["orders_lent_again"] += 1
+                self._make_ready(item)
+            elif self._wanted(item, now):
+                self._make_ready(item)
+            else:
+                self.schedule(item, now, retry=False)
+
+    def waiting(self, tags: tuple[str, ...]) -> bool:
+        """Return whether there is something for a poller with these tags."""
+        return any(self._ready.get(tag) for tag in _queues(tags))
+
+    def lend(
+        self, poller: str, serial: int, want: int, tags: tuple[str, ...], now: Now
+    ) -> list[Chunk]:
+        """Return up to `want` orders for the poller instance `poller`, in chunks."""
+        orders: list[Order] = []
+        lent: list[tuple[Item, int]] = []
+        for tag in _queues(tags):
+            queue = self._ready.get(tag)
+            while queue and len(orders) < want:
+                item = queue.popleft()
+                if item.ready:
+                    orders.append(self._order(item, poller, now))
+                    lent.append((item, item.lent_seq))
+        if not orders:
+            return []
+        self._unseen.setdefault(poller, deque()).append((serial, tuple(lent)))
+        self._state.figures["orders_lent"] += len(orders)
+        shard, epoch = self._state.id, self._state.epoch
+        rest = iter(orders)
+        chunks = []
+        while piece := list(islice(rest, CHUNK)):
+            chunks.append(Chunk(shard, epoch, len(piece), _encode(piece)))
+        return chunks
+
+    def seen(self, poller: str, serial: int) -> None:
+        """Note the newest answer that `poller` got; what went with later ones is lent again."""
+        unseen = self._unseen.get(poller)
+        while unseen:
+            sent, lent = unseen.popleft()
+            if sent > serial:
+                for item, seq in lent:
+                    if item.lent_to == poller and item.lent_seq == seq:
+                        self._lend_again(item)
+
+    def gone(self, poller: str) -> None:
+        """Lend again at once whatever the poller instance `poller` had."""
+        self._unseen.pop(poller, None)
+        for item in list(self._out.pop(poller, {}).values()):
+            self._lend_again(item)
+
+    def borrowers(self) -> list[str]:
+        """Return the poller instances that have orders of this shard."""
+        return list(self._out)
+
+    def returned(self, item: Item, seq: int) -> None:
+        """Note that the run `seq` of `item` came back."""
+        if item.lent_to and item.lent_seq == seq:
+            self._take_back(item)
+
+    def drop(self, item: Item) -> None:
+        """Forget an object that is no longer configured."""
+        item.slot, item.ready = 0, False
+        if item.lent_to:
+            self._take_back(item)
+
+    @property
+    def ready(self) -> int:
+        """Number of checks that wait for a poller."""
+        return sum(len(queue) for queue in self._ready.values())
+
+    @property
+    def lent(self) -> int:
+        """Number of orders out."""
+        return sum(len(out) for out in self._out.values())
+
+    def _order(self, item: Item, poller: str, now: Now) -> Order:
+        status, state = item.status, self._state
+        seq = status.next_seq
+        status.next_seq = seq + 1
+        line, env, timeout_s = self._lines.of_check(item, now)
+        item.ready = item.forced = False
+        item.lent_to, item.lent_seq, item.lent_mono = poller, seq, now.mono
+        out = self._out.get(poller)
+        if out is None:
+            out = self._out[poller] = {}
+        out[item.key] = item
+        self._wheel.put(item, now.mono + timeout_s + GRACE_S)
+        return Order(state.id, state.epoch, item.key, seq, line, timeout_s, env)
+
+    def _wanted(self, item: Item, now: Now) -> bool:
+        if item.forced:
+            return True
+        settings, traits = self._state.globals, item.traits
+        on = settings.execute_host_checks if item.is_host else settings.execute_service_checks
+        return on and traits.active_checks_enabled
+
+    def _make_ready(self, item: Item) -> None:
+        item.ready = True
+        tag = self._lines.poller_tag(item)
+        queue = self._ready.get(tag)
+        if queue is None:
+            queue = self._ready[tag] = deque()
+        queue.append(item)
+
+    def _take_back(self, item: Item) -> None:
+        out = self._out.get(item.lent_to)
+        if out is not None:
+            out.pop(item.key, None)
+            if not out:
+                del self._out[item.lent_to]
+        item.lent_to = ""
+
+    def _lend_again(self, item: Item) -> None:
+        self._take_back(item)
+        item.slot = 0
+        self._state.figures["orders_lent_again"] += 1
+        self._make_ready(item)
+
+
+def _queues(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the queues that a poller with `tags` serves; without tags, or with "None": the untagged."""
+    if not tags:
+        return ("",)
+    return tuple("" if tag in ("None", "none", "") else tag for tag in tags)

@@ -1,0 +1,188 @@
+"""Command lines of a shard's checks, notifications and event handlers, macros resolved.
+
+The one thing to know: the line of a check is resolved once and kept on its `Item`, unless it uses
+macros whose value changes from run to run.
+"""
+
+from msgspec import Struct
+
+from daemons.model.clock import Now, Wall
+from daemons.model.objects import Command, Contact, Host, Service
+from daemons.roles.shard_state import Item, ShardState
+from daemons.rules.macros import (
+    contact_macros,
+    environment,
+    global_macros,
+    host_macros,
+    notification_macros,
+    service_macros,
+)
+from daemons.rules.template import (
+    Lookup,
+    Template,
+    chain,
+    on_demand,
+    resolve,
+    run_time,
+    split_command,
+    split_macros,
+)
+
+TAG = "possible duplicate"
+_OUTPUTS = ("HOSTOUTPUT", "SERVICEOUTPUT")
+
+
+class Run(Struct, frozen=True):
+    """A command ready to be run."""
+
+    line: str
+    env: dict[str, str]
+    timeout_s: float
+    reactionner_tag: str = ""
+    tagged_line: str = ""  # the same for a repeat that may have run before; "" = no different
+
+
+class _Check(Struct, frozen=True):
+    """What all checks of one `check_command` share."""
+
+    template: Template
+    args: tuple[str, ...]
+    timeout_s: float  # -1 = the global one
+    poller_tag: str
+    run_time: bool
+
+
+class CommandLines:
+    """Resolves the commands of one shard."""
+
+    def __init__(self, state: ShardState, started: Wall) -> None:
+        """Nothing is resolved yet; `started` is for $PROCESSSTARTTIME$."""
+        self._state = state
+        self._started = started
+        self._checks: dict[str, _Check | None] = {}
+
+    def forget(self) -> None:
+        """Resolve everything anew: the configuration has changed."""
+        self._checks.clear()
+
+    def of_check(self, item: Item, now: Now) -> tuple[str, dict[str, str], float]:
+        """Return (command line, environment, time-out in seconds) of a check.
+
+        The line is "" when the command is not defined.
+        """
+        settings = self._state.globals
+        timeout_s = (
+            settings.host_check_timeout_s if item.is_host else settings.service_check_timeout_s
+        )
+        check = self._check(item.traits.check_command)
+        if check is None:
+            return "", {}, timeout_s
+        if check.timeout_s > 0:
+            timeout_s = check.timeout_s
+        line = item.line
+        if not line:
+            lookup = self._lookup(item, now)
+            line = resolve(check.template, lookup, check.args)
+            if not check.run_time and not run_time(check.template, check.args, lookup):
+                item.line = line
+        env: dict[str, str] = {}
+        if settings.enable_environment_macros:
+            env = environment(self._lookup(item, now), {})
+        return line, env, timeout_s
+
+    def poller_tag(self, item: Item) -> str:
+        """Return the tag that a poller must have to run this check, "" for none."""
+        tag = item.traits.poller_tag
+        if tag:
+            return tag
+        check = self._check(item.traits.check_command)
+        return check.poller_tag if check is not None else ""
+
+    def of_handler(self, item: Item, command: str, now: Now) -> Run | None:
+        """Return the event handler `command` ("name!arg") of `item`, None when it is not defined."""
+        return self._run(item, command, self._lookup(item, now), now, {}, tagged=None)
+
+    def of_notification(
+        self, item: Item, contact: Contact, command: str, kind: str, now: Now, *, action_id: str,
+        author: str, comment: str,
+    ) -> Run | None:  # fmt: skip
+        """Return the notification `command` for `contact`, None when it is not defined."""
+        settings = self._state.globals
+        note = notification_macros(
+            kind, item.status.notification_number, action_id, author, comment,
+            illegal=settings.illegal_macro_output_chars,
+        )  # fmt: skip
+        modified = self._state.contact_status.get(contact.name)
+        custom = modified.modified if modified is not None else None
+        plain = self._lookup(item, now, note, contact_macros(contact, custom))
+        env = {"SHINKEN_NOTIFICATION_ID": action_id}
+        return self._run(item, command, plain, now, env, tagged=_tagged(plain))
+
+    # -- inside
+
+    def _check(self, written: str) -> _Check | None:
+        try:
+            return self._checks[written]
+        except KeyError:
+            pass
+        name, args = split_command(written)
+        command = self._state.commands.get(name)
+        check = None
+        if command is not None:
+            template = split_macros(command.line)
+            check = _Check(
+                template, args, command.timeout_s, command.poller_tag, run_time(template, args)
+            )
+        self._checks[written] = check
+        return check
+
+    def _run(
+        self, item: Item, written: str, lookup: Lookup, now: Now, env: dict[str, str], *,
+        tagged: Lookup | None,
+    ) -> Run | None:  # fmt: skip
+        name, args = split_command(written)
+        command: Command | None = self._state.commands.get(name)
+        if command is None:
+            return None
+        settings = self._state.globals
+        template = split_macros(command.line)
+        line = resolve(template, lookup, args)
+        repeat = resolve(template, tagged, args) if tagged is not None else line
+        if settings.enable_environment_macros:
+            env = {**environment(lookup, {}), **env}
+        timeout_s = command.timeout_s if command.timeout_s > 0 else settings.notification_timeout_s
+        tag = item.traits.reactionner_tag or command.reactionner_tag
+        return Run(line, env, timeout_s, tag, repeat if repeat != line else "")
+
+    def _lookup(self, item: Item, now: Now, *more: Lookup) -> Lookup:
+        settings = self._state.globals
+        own = chain(
+            *more,
+            *self._object(item, now),
+            global_macros(settings, self._state.body.macros, now.wall, self._started),
+        )
+        return on_demand(own, lambda host, description: self._other(host, description, now))
+
+    def _object(self, item: Item, now: Now) -> tuple[Lookup, ...]:
+        illegal = self._state.globals.illegal_macro_output_chars
+        if isinstance(item.of, Service):
+            own = service_macros(item.of, item.traits, item.status, now.wall, illegal)
+            return (own, *self._object(item.host, now)) if item.host is not None else (own,)
+        assert isinstance(item.of, Host)
+        return (host_macros(item.of, item.traits, item.status, now.wall, illegal),)
+
+    def _other(self, host: str, description: str, now: Now) -> Lookup | None:
+        other = self._state.items.get(f"{host};{description}" if description else host)
+        return chain(*self._object(other, now)) if other is not None else None
+
+
+def _tagged(lookup: Lookup) -> Lookup:
+    """Return `lookup` with outputs and $NOTIFICATIONTAG$ that say so: it may have been told before."""
+
+    def ask(name: str) -> str | None:
+        if name == "NOTIFICATIONTAG":
+            return TAG
+        value = lookup(name)
+        return f"{value} ({TAG})" if name in _OUTPUTS and value is not None else value
+
+    return ask

@@ -1,0 +1,159 @@
+"""External commands and passive results, applied once each, by id.
+
+The one thing to know: an id that has been applied is a record "x/<id>" of the shard, kept with the same
+delta as its effect; so a command that is sent again, also to a new owner, is only acknowledged.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from msgspec import Struct, msgpack
+
+from daemons.model.clock import Now
+from daemons.model.objects import host_of
+from daemons.roles.apply import Consumer, Heard
+from daemons.roles.bookings import Bookings
+from daemons.roles.checks import Checks
+from daemons.roles.operations import Operations
+from daemons.roles.shard_state import Item, ShardState
+from daemons.roles.switches import SWITCHES, Switches
+from daemons.roles.tell import Teller
+from daemons.rules import lines
+from daemons.rules.commands import COMMANDS, ExternalCommand, Refused, parse
+from daemons.wire.messages import Submitted
+
+IDS_MAX = 20_000  # applied ids remembered; a receiver has far fewer under way
+_encode = msgpack.Encoder().encode
+_PASSIVE = {
+    "PROCESS_SERVICE_CHECK_RESULT": 3,
+    "PROCESS_HOST_CHECK_RESULT": 2,
+}  # and how many arguments stand before the output
+
+
+class Outcome(Struct, frozen=True):
+    """What became of one id at one shard."""
+
+    durable: bool = False
+    foreign: bool = False
+    refused: str = ""
+
+
+class Commands:
+    """The external commands of one shard."""
+
+    def __init__(
+        self, state: ShardState, checks: Checks, consumer: Consumer, bookings: Bookings,
+        teller: Teller,
+    ) -> None:  # fmt: skip
+        """Ids applied by former owners are known from the records."""
+        self._state = state
+        self._consumer = consumer
+        self._operations = Operations(state, checks, bookings, teller)
+        self._switches = Switches(state)
+        known = sorted(
+            (msgpack.decode(value, type=float), key)
+            for key, value in state.extra.items()
+            if key.startswith("x/")
+        )
+        self._applied: dict[str, int] = {key[2:]: 0 for _, key in known}  # id -> mark
+        self._order: deque[str] = deque(key[2:] for _, key in known)
+        self._refused: dict[str, str] = {}
+        self._foreign: dict[str, None] = {}
+
+    def submit(self, item: Submitted, now: Now) -> None:
+        """Apply `item` unless its id is known. `outcome` says what became of it."""
+        if item.id in self._applied:
+            return
+        parsed = parse(item.line)
+        if isinstance(parsed, Refused):
+            self._note(self._refused, item.id, parsed.why)
+            return
+        scope = COMMANDS[parsed.name].scope
+        if scope in ("host", "service") and not self._ours(parsed):
+            self._foreign[item.id] = None
+            _trim(self._foreign)
+            return
+        self._foreign.pop(item.id, None)
+        refused = self._apply(parsed, item, now)
+        if refused:
+            self._note(self._refused, item.id, refused)
+            return
+        self._state.figures["commands_applied"] += 1
+        self._remember(item.id, now)
+
+    def outcome(self, command_id: str) -> Outcome:
+        """Return what became of a submitted id."""
+        mark = self._applied.get(command_id)
+        if mark is not None:
+            return Outcome(durable=self._state.journal.is_durable(mark))
+        if command_id in self._refused:
+            return Outcome(refused=self._refused[command_id])
+        return Outcome(foreign=command_id in self._foreign)
+
+    # -- inside
+
+    def _apply(self, command: ExternalCommand, item: Submitted, now: Now) -> str:
+        """Obey `command`. Returns why not, "" when it was."""
+        settings = self._state.globals
+        if command.name in _PASSIVE:
+            return self._passive(command, now)
+        action: Callable[[ExternalCommand, Submitted, Now], str] | None
+        if command.name in SWITCHES:
+            action = self._switches.obey
+        else:
+            action = self._operations.table.get(command.name)
+        if action is None:
+            return f"{command.name} is not handled yet"
+        if settings.log_external_commands:
+            self._state.journal.log(lines.external_command(item.line), now)
+        return action(command, item, now)
+
+    def _ours(self, command: ExternalCommand) -> bool:
+        return host_of(command.args[0]) in self._state.items
+
+    def _passive(self, command: ExternalCommand, now: Now) -> str:
+        args, settings = command.args, self._state.globals
+        before = _PASSIVE[command.name]
+        key = ";".join(args[: before - 1])
+        target = self._state.items.get(key)
+        if target is None:
+            return f"there is no service {key}"
+        code, output = int(float(args[before - 1])), args[before]
+        if not self._accepts(target):
+            return f"{key} takes no passive results"
+        if settings.log_passive_checks:
+            self._state.journal.log(lines.passive_check(key, code, output), now)
+        wall = command.wall or now.wall
+        self._consumer.consume(
+            target, Heard(code, output.replace("\\n", "\n"), wall, passive=True), now
+        )
+        return ""
+
+    def _accepts(self, target: Item) -> bool:
+        settings = self._state.globals
+        on = (
+            settings.accept_passive_host_checks
+            if target.is_host
+            else settings.accept_passive_service_checks
+        )
+        return on and target.traits.passive_checks_enabled
+
+    def _remember(self, command_id: str, now: Now) -> None:
+        state = self._state
+        state.keep("x/" + command_id, _encode(float(now.wall)))
+        state.journal.hurry(now)
+        self._applied[command_id] = state.journal.mark
+        self._order.append(command_id)
+        while len(self._order) > IDS_MAX:
+            old = self._order.popleft()
+            del self._applied[old]
+            state.forget("x/" + old)
+
+    def _note(self, notes: dict[str, str], command_id: str, why: str) -> None:
+        notes[command_id] = why
+        _trim(notes)
+
+
+def _trim(notes: dict[str, None] | dict[str, str]) -> None:
+    while len(notes) > IDS_MAX:
+        del notes[next(iter(notes))]

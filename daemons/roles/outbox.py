@@ -1,0 +1,256 @@
+"""Notifications and event handlers of a shard from the moment they are planned until they ran.
+
+The one thing to know: each is a record "a/<id>" until its end is durable. An owner that takes over
+judges each record by the reactionners' journals: done is settled, unheard of is given out, and what
+nobody can know is told again, tagged; an event handler in doubt is skipped.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct, msgpack
+from msgspec.structs import replace
+
+from daemons.model.clock import Now
+from daemons.model.cluster import Epoch
+from daemons.roles.command_lines import TAG
+from daemons.roles.shard_state import ShardState
+from daemons.wire.messages import Action, Claimed, ClaimedAction, Ran, TakeActions
+
+PLANNED_MAX = 20_000
+PREFER_S = 5.0  # what a reactionner may have begun is offered to that one alone for so long
+UNHEARD_S = 5.0  # a reactionner that does not ask for so long is gone
+AMBIGUOUS = -1  # code of an end that nobody knows
+_encode = msgpack.Encoder().encode
+
+
+class Planned(Struct, array_like=True, kw_only=True, frozen=True):
+    """One notification or event handler that has not ended yet; a record of retention."""
+
+    id: str
+    kind: str  # "notification", "handler"
+    object: str
+    command: str
+    tagged_command: str = ""  # of a repeat; "" = the same
+    env: dict[str, str] = {}
+    timeout_s: float = 30.0
+    reactionner_tag: str = ""
+    tagged: bool = False
+    planned_wall: float = 0.0
+    epoch: Epoch = 0  # of the owner that planned it
+
+
+_decode = msgpack.Decoder(Planned).decode
+
+
+class Given(Struct):
+    """Who has it."""
+
+    reactionner: str
+    instance: str
+    at_mono: float
+
+
+class Outbox:
+    """All planned actions of one shard."""
+
+    def __init__(self, state: ShardState) -> None:
+        """Start empty; `take_over` reads what a former owner planned."""
+        self._state = state
+        self._planned: dict[str, Planned] = {}
+        self._waiting: dict[str, int] = {}  # id -> mark of the journal; not given to anybody
+        self._given: dict[str, Given] = {}
+        self._prefer: dict[str, tuple[str, float]] = {}  # id -> (reactionner, until mono)
+        self._ending: dict[str, int] = {}  # id -> mark: its end is to become durable
+        self._ran_before: set[str] = set()  # ids in the journals at take-over
+        self._heard: dict[str, tuple[str, float]] = {}  # reactionner -> (instance, mono)
+        self.doubts: set[str] = set()  # objects whose last notifications may have been lost
+        self.shed = 0
+
+    # -- planning
+
+    def knows(self, action_id: str) -> bool:
+        """Return whether this very message has been planned, or was run for a former owner."""
+        return action_id in self._planned or action_id in self._ran_before
+
+    def doubtful(self, key: str) -> bool:
+        """Return whether new notifications for the object may repeat ones we do not know of."""
+        return key in self.doubts
+
+    def plan(self, planned: Planned, now: Now) -> None:
+        """Give `planned` out once it is durable. Beyond PLANNED_MAX the oldest goes, counted."""
+        if planned.id in self._planned or planned.id in self._ran_before:
+            return
+        if len(self._planned) >= PLANNED_MAX:
+            self._drop(next(iter(self._planned)))
+            self.shed += 1
+        self._keep(planned, now)
+
+    def take_over(
+        self, records: Mapping[str, bytes], claims: Mapping[str, Claimed | None], *, sure: bool,
+        now: Now,
+    ) -> None:  # fmt: skip
+        """Judge what a former owner planned. `claims` by reactionner, None = it did not answer.
+
+        `sure`: every record of the shard could be read.
+        """
+        journals: dict[str, dict[str, ClaimedAction]] = {}
+        for name, claimed in sorted(claims.items()):
+            for entry in claimed.actions if claimed is not None else ():
+                journals.setdefault(entry.id, {})[name] = entry
+        silent = any(claimed is None for claimed in claims.values())
+        for key, value in sorted(records.items()):
+            if key.startswith("a/"):
+                self._judge(_decode(value), journals.pop(key[2:], {}), silent, now)
+        self._ran_before = set(journals)
+        unknown = any(e.state != "done" for entries in journals.values() for e in entries.values())
+        if silent or unknown or not sure:
+            self.doubts = set(self._state.items)
+
+    def _judge(
+        self, planned: Planned, entries: dict[str, ClaimedAction], silent: bool, now: Now
+    ) -> None:
+        self._planned[planned.id] = planned
+        if any(entry.state == "done" for entry in entries.values()):
+            self._drop(planned.id)
+            return
+        if not entries and not silent:
+            self._keep(planned, now)
+            return
+        if planned.kind == "handler":
+            self._drop(planned.id)
+            return
+        self._keep(_as_repeat(planned), now)
+        if entries:
+            self._prefer[planned.id] = (next(iter(entries)), now.mono + PREFER_S)
+
+    # -- giving out
+
+    def take(self, asked: TakeActions, now: Now) -> None:
+        """Take note of what `asked` says ended, and of what never arrived."""
+        self._heard[asked.reactionner] = (asked.instance, now.mono)
+        for ran in asked.ended:
+            if ran.shard == self._state.id:
+                self._end(ran, asked.reactionner, now)
+        has = {*asked.holding, *(ran.id for ran in asked.ended)}
+        for action_id, given in list(self._given.items()):
+            if given.reactionner == asked.reactionner and action_id not in has:
+                self._again(
+                    action_id
+                )  # the answer was lost, or it was restarted: its journal knows
+
+    def due(self, asked: TakeActions, now: Now) -> bool:
+        """Return whether there is something to say to this reactionner."""
+        return bool(self.settled(asked)) or any(True for _ in self._for(asked, now))
+
+    def give(self, asked: TakeActions, want: int, now: Now) -> list[Action]:
+        """Return up to `want` durable actions for this reactionner."""
+        actions: list[Action] = []
+        for planned in list(self._for(asked, now)):
+            if len(actions) >= want:
+                break
+            del self._waiting[planned.id]
+            self._prefer.pop(planned.id, None)
+            self._given[planned.id] = Given(asked.reactionner, asked.instance, now.mono)
+            actions.append(self._action(planned))
+        return actions
+
+    def settled(self, asked: TakeActions) -> list[str]:
+        """Return the ids among those that ended whose end is durable or of no interest here."""
+        durable = self._state.journal.is_durable
+        return [
+            ran.id
+            for ran in asked.ended
+            if ran.shard == self._state.id
+            and (ran.id not in self._ending or durable(self._ending[ran.id]))
+        ]
+
+    def tick(self, now: Now, served: Iterable[str]) -> None:
+        """Take back what reactionners have that are gone; `served` are those on the roster."""
+        for action_id, mark in list(self._ending.items()):
+            if self._state.journal.is_durable(mark) and len(self._ending) > 1000:
+                del self._ending[action_id]
+        names = set(served)
+        for action_id, given in list(self._given.items()):
+            heard = self._heard.get(given.reactionner, ("", given.at_mono))[1]
+            if given.reactionner in names and now.mono - max(heard, given.at_mono) < UNHEARD_S:
+                continue
+            planned = self._planned[action_id]
+            del self._given[action_id]
+            if planned.kind == "handler":
+                self._drop(action_id)
+            else:
+                self._keep(_as_repeat(planned), now)
+
+    @property
+    def waiting(self) -> int:
+        """Number of actions that nobody has yet."""
+        return len(self._waiting)
+
+    @property
+    def open(self) -> int:
+        """Number of actions planned and not ended."""
+        return len(self._planned)
+
+    # -- inside
+
+    def _for(self, asked: TakeActions, now: Now) -> Iterable[Planned]:
+        tags = {"" if tag in ("None", "none") else tag for tag in asked.tags} or {""}
+        durable = self._state.journal.is_durable
+        for action_id, mark in self._waiting.items():
+            planned = self._planned[action_id]
+            prefer = self._prefer.get(action_id)
+            if prefer is not None and prefer[0] != asked.reactionner and now.mono < prefer[1]:
+                continue
+            if planned.reactionner_tag in tags and durable(mark):
+                yield planned
+
+    def _action(self, planned: Planned) -> Action:
+        command, env = planned.command, planned.env
+        if planned.tagged and planned.kind == "notification":
+            command = planned.tagged_command or command
+            env = {**env, "SHINKEN_NOTIFICATION_TAG": TAG}
+        return Action(
+            planned.id, self._state.id, self._state.epoch, planned.kind, command,
+            planned.timeout_s, env, planned.tagged, planned.reactionner_tag,
+        )  # fmt: skip
+
+    def _end(self, ran: Ran, reactionner: str, now: Now) -> None:
+        planned = self._planned.get(ran.id)
+        if planned is None:
+            return
+        if ran.state == "expired":
+            self._again(ran.id)
+            return
+        unclear = ran.state == "refused" and ran.code == AMBIGUOUS
+        if unclear and not planned.tagged and planned.kind == "notification":
+            self._given.pop(ran.id, None)
+            self._keep(_as_repeat(planned), now)
+            self._prefer[ran.id] = (reactionner, now.mono + PREFER_S)
+            return
+        self._drop(ran.id)
+        self._state.journal.hurry(now)
+        self._ending[ran.id] = self._state.journal.mark
+
+    def _again(self, action_id: str) -> None:
+        given = self._given.pop(action_id, None)
+        if action_id in self._planned:
+            self._waiting.setdefault(action_id, 0)
+            if given is not None:
+                self._prefer[action_id] = (given.reactionner, given.at_mono + PREFER_S)
+
+    def _keep(self, planned: Planned, now: Now) -> None:
+        self._planned[planned.id] = planned
+        self._state.keep("a/" + planned.id, _encode(planned))
+        self._state.journal.hurry(now)
+        self._waiting[planned.id] = self._state.journal.mark
+
+    def _drop(self, action_id: str) -> None:
+        self._planned.pop(action_id, None)
+        self._waiting.pop(action_id, None)
+        self._given.pop(action_id, None)
+        self._prefer.pop(action_id, None)
+        self._state.forget("a/" + action_id)
+
+
+def _as_repeat(planned: Planned) -> Planned:
+    return planned if planned.tagged else replace(planned, tagged=True)

@@ -1,0 +1,185 @@
+"""One shard that this scheduler owns: its parts put together, and the entries the role uses.
+
+The one thing to know: `OwnedShard` lives exactly as long as one epoch. When the lease is lost the whole
+object is dropped, so nothing of an old epoch can leak into the next.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from daemons.model.check import Result
+from daemons.model.clock import Now
+from daemons.model.cluster import Epoch
+from daemons.model.objects import ShardBody
+from daemons.roles.apply import Consumer, Heard
+from daemons.roles.bookings import Bookings
+from daemons.roles.brok_desk import BrokDesk
+from daemons.roles.checks import Checks
+from daemons.roles.command_lines import CommandLines
+from daemons.roles.commands import Commands
+from daemons.roles.outbox import Outbox
+from daemons.roles.role import Call
+from daemons.roles.shard_state import Item, ShardState, Tokens
+from daemons.roles.tell import Teller
+from daemons.wire.messages import Batch, Claimed, Message, Placed
+
+_decode_results = msgspec.msgpack.Decoder(list[Result]).decode
+
+
+class Inheritance(msgspec.Struct, frozen=True):
+    """What a new owner starts from."""
+
+    records: dict[str, bytes]
+    position: tuple[Epoch, int] = (0, 0)
+    complete: bool = True  # no record is known to be lost
+    claims: Mapping[str, Claimed | None] = {}  # journals by reactionner, None = it did not answer
+
+
+class OwnedShard:
+    """One shard under one epoch."""
+
+    def __init__(
+        self,
+        body: ShardBody,
+        version: str,
+        epoch: Epoch,
+        inherited: Inheritance,
+        tokens: Tokens,
+        now: Now,
+        *,
+        without: frozenset[str] = frozenset(),
+    ) -> None:
+        """Go on from `inherited` under `epoch`."""
+        state = ShardState(body, epoch, inherited.records, tokens, now, without=without)
+        self.state = state
+        self.version = version
+        self.epoch = epoch
+        self.journal = state.journal
+        self.lines = CommandLines(state, now.wall)
+        self.outbox = Outbox(state)
+        self.checks = Checks(state, self.lines, now)
+        self.teller = Teller(state, self.lines, self.outbox)
+        self.bookings = Bookings(state, self.teller, now)
+        self.consumer = Consumer(state, self.checks, self.teller, self.bookings)
+        self.commands = Commands(state, self.checks, self.consumer, self.bookings, self.teller)
+        self.journal.ring.restore(inherited.records)
+        self.journal.ring.lost_before(inherited.position)
+        self.broks = BrokDesk(state)
+        self.placed: Placed | None = None
+        self.draining = False
+        self.outbox.take_over(inherited.records, inherited.claims, sure=inherited.complete, now=now)
+        state.shard_changed()
+        self.journal.hurry(now)
+
+    # -- results
+
+    def take_results(self, batch: Batch, now: Now) -> int:
+        """Apply a batch. Returns the mark of the journal: it is durable when that is."""
+        try:
+            results = _decode_results(batch.data)
+        except msgspec.DecodeError:
+            self.state.figures["results_bad"] += batch.count
+            return 0
+        for result in results:
+            self._take(result, now)
+        return self.journal.mark
+
+    def _take(self, result: Result, now: Now) -> None:
+        state, figures = self.state, self.state.figures
+        item = state.items.get(result.object)
+        if item is None or result.shard != state.id:
+            figures["results_foreign"] += 1
+            return
+        self.checks.returned(item, result.seq)
+        if not self._fresh(item, result):
+            figures["results_stale"] += 1
+            return
+        status = item.status
+        status.applied_epoch, status.applied_seq = result.epoch, result.seq
+        figures["results_applied"] += 1
+        self.consumer.consume(
+            item, Heard(result.code, result.output, result.started_wall, result.took_s), now
+        )
+        if self.outbox.doubts and result.epoch == self.epoch and item.status.state == 0:
+            self.outbox.doubts.discard(item.key)
+
+    def _fresh(self, item: Item, result: Result) -> bool:
+        """Whether this run was ordered by an owner of the shard and nothing newer has been applied."""
+        if "result-fencing" in self.state.without:
+            return True
+        status, epoch = item.status, result.epoch
+        if epoch == self.epoch:
+            issued = result.seq < status.next_seq
+        else:
+            issued = epoch < self.epoch
+        return issued and (epoch, result.seq) > (status.applied_epoch, status.applied_seq)
+
+    # -- time
+
+    def tick(self, now: Now, *, degraded: bool) -> list[Call]:
+        """Return what is due: deltas to the sinks. Moves due checks to the pollers' queues."""
+        self.state.degraded = degraded
+        if not self.draining:
+            self.checks.turn(now)
+        self.bookings.tick(now)
+        self.outbox.tick(now, self.placed.reactionners if self.placed is not None else ())
+        return self.journal.tick(now)
+
+    def answered(self, call: Call, answer: Message, now: Now) -> tuple[list[Call], Epoch]:
+        """Take a sink's answer. The second value is a higher epoch that fences us, 0 = none."""
+        return self.journal.answered(call, answer, now)
+
+    def place(self, placed: Placed, me: str) -> None:
+        """Follow the roster: who serves the shard, and who stands by."""
+        self.placed = placed
+        self.journal.follow(placed.standby if placed.standby != me else "")
+
+    def rebody(self, body: ShardBody, version: str, now: Now) -> None:
+        """Take a new configuration without losing a state or an order."""
+        new, removed = self.state.rebody(body)
+        self.version = version
+        self.lines.forget()
+        for item in removed:
+            self.checks.drop(item)
+        for index, item in enumerate(self.state.items.values()):
+            if not (item.slot or item.ready or item.lent_to):
+                self.checks.start(item, index, now)
+        for item in new:
+            self.state.changed(item)
+
+    @property
+    def idle(self) -> bool:
+        """Everything that was said is durable, nothing is under way."""
+        return self.journal.idle
+
+    def figures(self) -> dict[str, float]:
+        """Return counters and gauges by name."""
+        return {
+            **self.state.figures,
+            "objects": float(len(self.state.items)),
+            "checks_ready": float(self.checks.ready),
+            "checks_lent": float(self.checks.lent),
+            "actions_open": float(self.outbox.open),
+            "actions_waiting": float(self.outbox.waiting),
+            "actions_shed": float(self.outbox.shed),
+            "log_lines_shed": float(self.journal.ring.lines_shed),
+            "delta_n": float(self.journal.durable_n),
+            "standby_failures": float(self.journal.standby.failures),
+            "retention_failures": float(self.journal.retention.failures),
+            "whole_copies": float(self.journal.standby.whole_copies),
+        }
+
+    def problems(self) -> list[str]:
+        """Return sentences for an operator about what is not as it should be."""
+        found = []
+        durability = self.journal.durability
+        if durability != "two servers":
+            found.append(f"shard {self.state.id}: durability: {durability}")
+        for why in self.journal.retention.failed_stores:
+            found.append(f"shard {self.state.id}: a retention store fails: {why}")
+        if self.outbox.waiting > 1000:
+            found.append(
+                f"shard {self.state.id}: {self.outbox.waiting} notifications wait for a reactionner"
+            )
+        return found

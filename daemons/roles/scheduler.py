@@ -1,0 +1,299 @@
+"""The scheduler: owns shards, decides when to check and what results mean.
+
+The one thing to know: nothing is done for a shard without its lease, asked again at each entry; who runs
+it is the roster's business (seat by seat, shard_seat.py), how it is run is `OwnedShard`'s (owned.py).
+"""
+
+from collections.abc import Callable
+
+from daemons.model.clock import Now
+from daemons.model.cluster import Cluster
+from daemons.roles.borrowing import Borrowing
+from daemons.roles.highest import Highest
+from daemons.roles.owned import OwnedShard
+from daemons.roles.patience import Patience
+from daemons.roles.role import Call, Unexpected, Wait
+from daemons.roles.shard_seat import ShardSeat
+from daemons.roles.standing import Standing
+from daemons.wire.messages import (
+    Accepted,
+    Action,
+    Actions,
+    Beat,
+    Broks,
+    Copied,
+    Done,
+    Enrolled,
+    Exchange,
+    Fence,
+    Fenced,
+    Fetch,
+    Lent,
+    Load,
+    Message,
+    NotMine,
+    Placed,
+    Replicate,
+    Report,
+    Roster,
+    Save,
+    ShardEpoch,
+    Shutdown,
+    Submit,
+    TakeActions,
+    TakeBroks,
+    Want,
+)
+
+TICK_S = 0.05
+SUBMIT_S = 0.8  # a receiver waits so long for its commands to become durable, then asks again
+SHUTDOWN_S = 2.0
+
+
+class Scheduler:
+    """A role: its seats, one for each shard that it runs or stands by for."""
+
+    tick_s = TICK_S
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        instance: str,
+        pid: int,
+        cluster: Cluster,
+        tokens: Callable[[], str],
+        durable: bytes = b"",
+        without: frozenset[str] = frozenset(),
+    ) -> None:
+        """Start with nothing. `tokens` gives a random text that was never given before.
+
+        `without` switches protections off by name, for tests and the drill's self-test only:
+        "result-fencing", "write-ahead", "retention", "notification-ids".
+        """
+        self.name = name
+        self.instance = instance
+        self.cluster = cluster
+        self.standing = Standing(name, "scheduler", instance, pid)
+        self.highest = Highest(durable)
+        self.seats: dict[int, ShardSeat] = {}
+        self._tokens = tokens
+        self._without = without
+        self._borrowing = Borrowing(instance)
+        self._patience = Patience()
+        self._shutdown_mono: float | None = None
+
+    # -- the three entries
+
+    def handle(self, message: Message, now: Now) -> Message | Wait:
+        """Answer arbiter, satellites and other schedulers. Raises Unexpected."""
+        match message:
+            case Exchange():
+                return self._exchange(message, now)
+            case TakeActions():
+                return self._actions(message, now)
+            case TakeBroks():
+                return self._broks(message, now)
+            case Submit():
+                return self._submit(message, now)
+            case Replicate():
+                return self._replicate(message, now)
+            case Roster():
+                return self._enrol(message, now)
+            case Shutdown():
+                return self._shutdown(now)
+            case _:
+                raise Unexpected(f"a scheduler does not serve {type(message).__name__}")
+
+    def tick(self, now: Now) -> list[Call]:
+        """Return the beat, and what is due for each shard."""
+        calls = self.standing.beat(self._wants(now), self.report(now), now)
+        for seat in self.seats.values():
+            calls += seat.tick(self.standing, now)
+        self._borrowing.tick(self._owned(now), self._pollers(), now)
+        return calls
+
+    def answered(self, call: Call, answer: Message, now: Now) -> list[Call]:
+        """Take the outcome of a call."""
+        message = call.message
+        if isinstance(message, Beat):
+            self.standing.beaten(answer)
+            return []
+        seat = self.seats.get(_shard_of(message))
+        return seat.answered(call, answer, now) if seat is not None else []
+
+    @property
+    def durable_serial(self) -> int:
+        """Grows with every new highest epoch."""
+        return self.highest.serial
+
+    def durable(self) -> bytes:
+        """The highest epochs seen. (Shards are kept by retention and the standby.)"""
+        return self.highest.encode()
+
+    def report(self, now: Now) -> Report:
+        """Return what this scheduler says of itself."""
+        roster = self.standing.roster
+        owned = self._owned(now)
+        figures: dict[str, float] = {}
+        problems = [seat.bodies.trouble for seat in self.seats.values() if seat.bodies.trouble]
+        for shard in owned:
+            for key, value in shard.figures().items():
+                figures[key] = figures.get(key, 0.0) + value
+            problems += shard.problems()
+        return Report(
+            active=bool(owned),
+            epoch=self.standing.epoch,
+            roster_n=roster.n if roster is not None else 0,
+            shards=tuple(seat.held for seat in self.seats.values()),
+            config=roster.config if roster is not None else "",
+            figures=figures,
+            problems=tuple(problems),
+            why=next((seat.why for seat in self.seats.values() if seat.why), ""),
+        )
+
+    # -- the roster
+
+    def _enrol(self, roster: Roster, now: Now) -> Enrolled | Fenced:
+        if not self.highest.admits("arbiter", roster.epoch):
+            return Fenced("arbiter", self.highest.of("arbiter"))
+        answer = self.standing.enrol(roster, self.report(now), now)
+        if isinstance(answer, Fenced) or self.standing.roster is not roster:
+            return answer
+        placed = {p.id: p for p in roster.shards if self.name in (p.scheduler, p.standby)}
+        for shard in sorted(placed.keys() - self.seats.keys()):
+            self.seats[shard] = ShardSeat(shard, self.name, self._tokens, self._without)
+        for shard, seat in list(self.seats.items()):
+            seat.place(placed.get(shard), roster, now)
+            if shard not in placed and seat.owned is None:
+                del self.seats[shard]
+        return answer
+
+    def _wants(self, now: Now) -> tuple[Want, ...]:
+        if self._shutdown_mono is not None:
+            owned = (seat for seat in self.seats.values() if seat.owned is not None)
+            return tuple(want for seat in owned if (want := seat.want(now)) is not None)
+        wants = (seat.want(now) for seat in self.seats.values())
+        return tuple(want for want in wants if want is not None)
+
+    def _owned(self, now: Now) -> list[OwnedShard]:
+        """Return the shards that may be acted for now."""
+        return [
+            seat.owned
+            for seat in self.seats.values()
+            if seat.owned is not None and self.standing.holds(seat.lease, now) == seat.owned.epoch
+        ]
+
+    def _pollers(self) -> frozenset[str]:
+        return frozenset(p for placed in self.standing.shards for p in placed.pollers)
+
+    def _shutdown(self, now: Now) -> Done | Wait:
+        if self._shutdown_mono is None:
+            self._shutdown_mono = now.mono + SHUTDOWN_S
+            for seat in self.seats.values():
+                seat.drain(now, "the scheduler was stopped")
+        if now.mono < self._shutdown_mono and any(s.owned is not None for s in self.seats.values()):
+            return Wait(self._shutdown_mono)
+        return Done()
+
+    # -- satellites
+
+    def _exchange(self, asked: Exchange, now: Now) -> Lent | NotMine | Wait:
+        owned = self._owned(now)
+        if not owned:
+            return NotMine(f"{self.name} owns no shard")
+        return self._borrowing.exchange(asked, owned, now)
+
+    def _actions(self, asked: TakeActions, now: Now) -> Actions | NotMine | Wait:
+        owned = self._owned(now)
+        if not owned:
+            return NotMine(f"{self.name} owns no shard")
+        key = f"actions {asked.reactionner}"
+        first, until = self._patience.since(key, asked, asked.wait_s, now)
+        if first:
+            for shard in owned:
+                shard.outbox.take(asked, now)
+        held_back = self.standing.holding_back(now)
+        givers = [shard for shard in owned if _serves(shard, asked.reactionner) and not held_back]
+        settled = [action_id for shard in owned for action_id in shard.outbox.settled(asked)]
+        actions: list[Action] = []
+        for shard in givers:
+            actions += shard.outbox.give(asked, asked.want - len(actions), now)
+        if not actions and not settled and now.mono < until:
+            return Wait(until)
+        self._patience.done(key)
+        left = [self.standing.left_s(shard.state.lease, now) for shard in owned]
+        return Actions(
+            tuple(ShardEpoch(shard.state.id, shard.epoch) for shard in owned),
+            tuple(actions),
+            tuple(settled),
+            max(0.0, min(left)),
+        )
+
+    def _broks(self, asked: TakeBroks, now: Now) -> Broks | NotMine | Wait:
+        shard = next((s for s in self._owned(now) if s.state.id == asked.shard), None)
+        if shard is None:
+            return NotMine(f"{self.name} does not own shard {asked.shard}")
+        key = f"broks {asked.broker} {asked.shard}"
+        first, until = self._patience.since(key, asked, asked.wait_s, now)
+        if first:
+            shard.broks.note(asked, shard.placed.brokers if shard.placed is not None else ())
+        answer = shard.broks.answer(asked, now)
+        if answer is None and now.mono < until:
+            return Wait(until)
+        self._patience.done(key)
+        return answer if answer is not None else shard.broks.nothing(asked)
+
+    def _submit(self, asked: Submit, now: Now) -> Accepted | NotMine | Wait:
+        owned = self._owned(now)
+        if not owned:
+            return NotMine(f"{self.name} owns no shard")
+        key = f"submit {asked.sender} {asked.items[0].id if asked.items else 0}"
+        first, until = self._patience.since(key, asked, SUBMIT_S, now)
+        if first:
+            for shard in owned:
+                for item in asked.items:
+                    shard.commands.submit(item, now)
+        answer, complete = _accepted(asked, owned)
+        if not complete and now.mono < until:
+            return Wait(until)
+        self._patience.done(key)
+        return answer
+
+    def _replicate(self, sent: Replicate, now: Now) -> Copied | Fenced | NotMine:
+        seat = self.seats.get(sent.shard)
+        if seat is None:
+            return NotMine(f"{self.name} does not stand by for shard {sent.shard}")
+        return seat.replicate(sent, now)
+
+
+def _shard_of(message: Message) -> int:
+    """Return the shard that one of our own calls was about."""
+    if isinstance(message, (Fetch, Fence, Load, Save, Replicate)):
+        return message.shard
+    return -1
+
+
+def _serves(shard: OwnedShard, reactionner: str) -> bool:
+    placed: Placed | None = shard.placed
+    return placed is not None and reactionner in placed.reactionners and not shard.draining
+
+
+def _accepted(asked: Submit, owned: list[OwnedShard]) -> tuple[Accepted, bool]:
+    """Return the answer as far as it is known, and whether nothing is missing."""
+    durable, foreign = [], []
+    refused: dict[str, str] = {}
+    working = False
+    for item in asked.items:
+        outcomes = [shard.commands.outcome(item.id) for shard in owned]
+        why = next((o.refused for o in outcomes if o.refused), "")
+        if why:
+            refused[item.id] = why
+        elif all(o.foreign for o in outcomes):
+            foreign.append(item.id)
+        elif all(o.foreign or o.durable for o in outcomes):
+            durable.append(item.id)
+        else:
+            working = True
+    shards = tuple(shard.state.id for shard in owned)
+    return Accepted(tuple(durable), tuple(foreign), refused, shards), not working

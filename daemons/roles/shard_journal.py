@@ -1,0 +1,184 @@
+"""The one ordered stream of a shard: what changed and the output it causes, kept before it leaves.
+
+The one thing to know: nothing that somebody outside could notice leaves before the delta that holds
+it is *durable*, that is, before every healthy sink has answered. A sink that fails is away and holds
+nobody up; it is brought up to date later. One delta is under way at a time.
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+from msgspec import Struct
+
+from daemons.model.clock import Now
+from daemons.model.cluster import Epoch
+from daemons.roles.brok_ring import BrokRing, Formed
+from daemons.roles.role import Call
+from daemons.roles.shard_sinks import RetentionSink, StandbySink
+from daemons.wire.codec import encode
+from daemons.wire.messages import Delta, LogLine, Message
+
+FLUSH_S = 1.0  # states alone wait this long: many changes, one delta
+OUTPUT_S = 0.05  # output waits this long for its neighbours
+
+Record = bytes | Struct  # what is kept under a key; a Struct is encoded when the delta is formed
+_encode_record = msgspec.msgpack.Encoder().encode
+
+
+def record_bytes(record: Record) -> bytes:
+    """Return what retention keeps of `record`."""
+    return record if isinstance(record, bytes) else _encode_record(record)
+
+
+class ShardJournal:
+    """Pending changes of one shard, the delta under way, and how far each sink has come."""
+
+    def __init__(
+        self,
+        shard: int,
+        epoch: Epoch,
+        records: Callable[[], dict[str, bytes]],
+        now: Now,
+        *,
+        without: frozenset[str] = frozenset(),
+    ) -> None:
+        """`records` gives everything that is kept of the shard, for a whole copy.
+
+        `without` "write-ahead": output leaves before it is kept; only tests want that.
+        """
+        self.shard = shard
+        self.epoch = epoch
+        self.ring = BrokRing(shard)
+        self.retention = RetentionSink(shard, epoch, records)
+        self.standby = StandbySink(shard, epoch, records, self.ring)
+        self.formed_n = 0  # newest delta made
+        self.durable_n = 0  # newest delta that is safe
+        self._ahead = "write-ahead" not in without
+        self._changed: dict[str, Record] = {}
+        self._removed: dict[str, None] = {}
+        self._logs: list[LogLine] = []
+        self._urgent_mono: float | None = None  # since when output waits
+        self._quiet = True  # nothing pending deserves a delta of its own
+        self._flushed_mono: float = now.mono
+        self._awaited: set[str] = set()  # sinks that have not answered the delta under way
+
+    # -- what is to be kept
+
+    def touch(self, key: str, record: Record, *, quiet: bool = False) -> None:
+        """Keep `record` under `key` with the next delta. `quiet`: that alone needs no delta."""
+        self._changed[key] = record
+        self._removed.pop(key, None)
+        self._quiet = self._quiet and quiet
+
+    def touch_many(self, records: Iterable[tuple[str, Record]]) -> None:
+        """Keep these records with the next delta."""
+        self._changed.update(records)
+        self._quiet = False
+
+    def remove(self, key: str, *, quiet: bool = False) -> None:
+        """Forget `key` with the next delta."""
+        self._changed.pop(key, None)
+        self._removed[key] = None
+        self._quiet = self._quiet and quiet
+
+    def drop_lines(self, keys: list[str]) -> None:
+        """Forget log lines that every broker has stored."""
+        for key in keys:
+            self.remove(key, quiet=True)
+
+    def log(self, text: str, now: Now) -> None:
+        """Write a line for the logs; it leaves with the next delta."""
+        self._logs.append(LogLine(now.wall, text))
+        self.hurry(now)
+
+    def hurry(self, now: Now) -> None:
+        """Form the next delta soon: it holds output."""
+        self._quiet = False
+        if self._urgent_mono is None:
+            self._urgent_mono = now.mono
+
+    @property
+    def mark(self) -> int:
+        """The n whose durability covers everything kept so far."""
+        return self.formed_n if self._quiet else self.formed_n + 1
+
+    def is_durable(self, n: int) -> bool:
+        """Return whether what was marked `n` may leave."""
+        return n <= self.durable_n or not self._ahead
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is pending and nothing under way: all is safe."""
+        return self._quiet and not self._awaited
+
+    # -- time and answers
+
+    def tick(self, now: Now) -> list[Call]:
+        """Return the calls that are due: a new delta to every healthy sink, repair to the others."""
+        calls: list[Call] = []
+        if not self._awaited and self._due(now):
+            calls += self._flush(now)
+        calls += self.standby.repair(now, consistent=self._quiet)
+        return calls
+
+    def answered(self, call: Call, answer: Message, now: Now) -> tuple[list[Call], Epoch]:
+        """Take a sink's answer; the second value is the higher epoch it told us of, 0 = none."""
+        sink = self.retention if call.to == "retention" else self.standby
+        fenced = sink.answered(call, answer, now)
+        if fenced:
+            return [], fenced
+        if sink.name in self._awaited and sink.settled(self.formed_n):
+            self._awaited.discard(sink.name)
+            self._settle()
+        return self.tick(now), 0
+
+    def seal(self, now: Now) -> None:
+        """Form what is pending, for our own copy only: nothing leaves any more."""
+        if not self._quiet:
+            self._form(now)
+
+    def follow(self, standby: str) -> None:
+        """Send the stream to the scheduler called `standby` from now on; "" = nobody."""
+        if standby != self.standby.to:
+            self.standby.turn_to(standby)
+            self._awaited.discard(self.standby.name)
+            self._settle()
+
+    @property
+    def durability(self) -> str:
+        """How safe output is now, in an operator's words."""
+        healthy = (not self.retention.away) + (not self.standby.away)
+        return ("none", "one server", "two servers")[healthy]
+
+    def _due(self, now: Now) -> bool:
+        if self._urgent_mono is not None and now.mono - self._urgent_mono >= OUTPUT_S:
+            return True
+        late = now.mono - self._flushed_mono >= FLUSH_S
+        return late and (not self._quiet or self.retention.repair_due(now))
+
+    def _flush(self, now: Now) -> list[Call]:
+        delta = self._form(now)
+        calls = self.retention.offer(delta.n, delta.changed, delta.removed, now)
+        calls += self.standby.offer(self.ring.newest, now)
+        self._awaited = {s.name for s in (self.retention, self.standby) if s.busy and not s.away}
+        self._settle()
+        return calls
+
+    def _form(self, now: Now) -> Delta:
+        self.formed_n += 1
+        n = self.formed_n
+        logs = tuple(self._logs)
+        if logs:
+            self._changed[f"l/{self.epoch}.{n}"] = _encode_record(logs)
+        changed = {key: record_bytes(record) for key, record in self._changed.items()}
+        removed = tuple(self._removed)
+        delta = Delta(self.shard, self.epoch, n, now.wall, changed, removed, logs)
+        shed = self.ring.add(Formed(self.epoch, n, encode(delta), logs, now.wall))
+        self._changed, self._removed, self._logs = {}, dict.fromkeys(shed), []
+        self._urgent_mono, self._quiet, self._flushed_mono = None, True, now.mono
+        return delta
+
+    def _settle(self) -> None:
+        if not self._awaited:
+            self.durable_n = self.formed_n
+            self.ring.release(self.epoch, self.durable_n)

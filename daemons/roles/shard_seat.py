@@ -1,0 +1,301 @@
+"""One shard at one scheduler, from "somebody may want me to run it" to "I run it" and back.
+
+The one thing to know: the seat outlives the ownership. Body and copy stay when the lease is lost, so that
+taking the shard up again needs nothing from anybody.
+"""
+
+from collections.abc import Mapping
+
+from daemons.model.clock import Now
+from daemons.model.cluster import Epoch
+from daemons.roles.owned import Inheritance, OwnedShard
+from daemons.roles.role import Call
+from daemons.roles.shard_body import BodyFetch
+from daemons.roles.shard_copy import ShardCopy
+from daemons.roles.shard_state import Tokens
+from daemons.roles.standing import Standing
+from daemons.wire.messages import (
+    Claimed,
+    Copied,
+    Failed,
+    Fence,
+    Fenced,
+    Fetch,
+    Load,
+    Message,
+    NotMine,
+    Placed,
+    Replicate,
+    Restored,
+    Roster,
+    Save,
+    ShardHeld,
+    Want,
+)
+
+FENCE_S = 1.0  # a reactionner that is silent for so long is taken for dead
+LOAD_S = 3.0
+LOADS_MAX = 2  # attempts when no store answered and there is no copy
+DRAIN_S = 1.0  # the shard goes elsewhere: so long for what was said to become durable
+FENCED_S = 0.5  # told of a newer owner: the lease is left alone for so long
+
+Journals = dict[str, Claimed | None]
+
+
+class _Taking:
+    """A take-over under way."""
+
+    def __init__(self, epoch: Epoch, reactionners: tuple[str, ...]) -> None:
+        self.epoch = epoch
+        self.loads = 0
+        self.loading = False
+        self.restored: Restored | None = None
+        self.asked: set[str] = set(reactionners)
+        self.claims: Journals = {}
+        self.begun = False
+
+    @property
+    def ready(self) -> bool:
+        """Everything that can be known is known."""
+        return self.restored is not None and self.asked == set(self.claims)
+
+
+class ShardSeat:
+    """Body, copy and, while the lease is held, the shard itself."""
+
+    def __init__(
+        self, shard: int, me: str, tokens: Tokens, without: frozenset[str] = frozenset()
+    ) -> None:
+        """Nothing is known yet: wait for a roster."""
+        self.shard = shard
+        self.lease = f"shard/{shard}"
+        self.me = me
+        self.placed: Placed | None = None
+        self.bodies = BodyFetch(shard)
+        self.copy = ShardCopy(shard)
+        self.owned: OwnedShard | None = None
+        self.why = ""
+        self._tokens = tokens
+        self._without = without
+        self._roster: Roster | None = None
+        self._taking: _Taking | None = None
+        self._spent: Epoch = 0  # epochs up to this one are never taken up again
+        self._back_mono = 0.0
+        self._drain_mono: float | None = None
+        self.notes: tuple[str, ...] = ()
+
+    # -- what it is
+
+    @property
+    def mine(self) -> bool:
+        """The roster places the shard here."""
+        return self.placed is not None and self.placed.scheduler == self.me
+
+    @property
+    def held(self) -> ShardHeld:
+        """What is said of the shard in the report."""
+        owned = self.owned
+        if owned is not None:
+            phase, epoch = "active", owned.epoch
+        elif self._taking is not None:
+            phase, epoch = "loading", self._taking.epoch
+        else:
+            phase, epoch = "claiming" if self.mine and self.bodies.body else "standby", 0
+        position = (self.copy.epoch, self.copy.n)
+        if owned is not None:
+            position = (owned.epoch, owned.journal.durable_n)
+        return ShardHeld(self.shard, self.bodies.version, epoch, phase, *position)
+
+    def want(self, now: Now) -> Want | None:
+        """Return the lease that this seat wants to get or keep."""
+        if self._roster is None or now.mono < self._back_mono:
+            return None
+        if self.mine:
+            return (
+                Want(self.lease, self._roster.epoch, self._roster.n) if self.bodies.body else None
+            )
+        if self.owned is not None and self._drain_mono is not None:
+            return Want(self.lease, self._roster.epoch, self._roster.n)
+        return None
+
+    # -- entries
+
+    def place(self, placed: Placed | None, roster: Roster, now: Now) -> None:
+        """Follow the roster: run the shard, stand by for it, or hand it over."""
+        self.placed, self._roster = placed, roster
+        if self.owned is None:
+            return
+        if placed is not None and self.mine:
+            self._drain_mono = None
+            self.owned.draining = False
+            self.owned.place(placed, self.me)
+        elif self._drain_mono is None:
+            self._drain_mono = now.mono + DRAIN_S
+            self.owned.draining = True
+            self.why = "the roster places the shard elsewhere"
+
+    def drain(self, now: Now, why: str) -> None:
+        """Begin to hand the shard over: lend no more, make durable what was said."""
+        if self.owned is not None and self._drain_mono is None:
+            self._drain_mono = now.mono + DRAIN_S
+            self.owned.draining = True
+            self.why = why
+
+    def tick(self, standing: Standing, now: Now) -> list[Call]:
+        """Return what is due in this phase."""
+        calls: list[Call] = []
+        if self.placed is not None and self._roster is not None:
+            calls += self.bodies.tick(self.placed.version, self._roster.leader, now)
+        epoch = standing.holds(self.lease, now)
+        owned = self.owned
+        if owned is not None:
+            if epoch != owned.epoch:
+                self.lose("the lease was lost", now)
+                return calls
+            calls += owned.tick(now, degraded=standing.degraded)
+            if self._drain_mono is not None and (owned.idle or now.mono >= self._drain_mono):
+                self.lose(self.why, now)
+            return calls
+        if epoch > self._spent and self.mine and self.bodies.body is not None:
+            return calls + self._take_up(epoch, now)
+        self._taking = None
+        return calls + self.copy.tick(now)
+
+    def answered(self, call: Call, answer: Message, now: Now) -> list[Call]:
+        """Take the outcome of a call that this seat made."""
+        message = call.message
+        if isinstance(message, Fetch):
+            if self.bodies.answered(message, answer, now):
+                self._new_body(now)
+            return []
+        if isinstance(message, Save) and message.local:
+            self.copy.saved(message, answer, isinstance(answer, (Failed, Fenced)))
+            return []
+        if isinstance(message, (Save, Replicate)):
+            return self._flushed(call, answer, now)
+        taking = self._taking
+        if taking is None:
+            return []
+        if isinstance(message, Fence) and message.epoch == taking.epoch:
+            if isinstance(answer, Fenced):
+                self._fenced(answer.highest, now)
+                return []
+            taking.claims[call.to] = answer if isinstance(answer, Claimed) else None
+        if isinstance(message, Load):
+            taking.loading = False
+            self._loaded(taking, answer)
+        return self._begin(now)
+
+    def replicate(self, sent: Replicate, now: Now) -> Copied | Fenced | NotMine:
+        """Keep what another owner sends; a newer one ends our own ownership."""
+        ours = self.owned.epoch if self.owned is not None else 0
+        if self._taking is not None:
+            ours = self._taking.epoch
+        if ours and sent.epoch <= ours:
+            return Fenced(self.lease, ours)
+        if ours:
+            self._fenced(sent.epoch, now)
+        return self.copy.take(sent)
+
+    def lose(self, why: str, now: Now) -> None:
+        """Stop at once: what was owned becomes a copy."""
+        owned, self.owned, self._taking = self.owned, None, None
+        self._drain_mono = None
+        self.why = why
+        if owned is None:
+            return
+        self._spent = max(self._spent, owned.epoch)
+        self._back_mono = now.mono + FENCED_S
+        owned.journal.seal(now)
+        self.copy.keep(owned.state.records(), owned.epoch, owned.journal.formed_n)
+
+    # -- taking over
+
+    def _take_up(self, epoch: Epoch, now: Now) -> list[Call]:
+        taking = self._taking
+        if taking is None or taking.epoch != epoch:
+            names = tuple(
+                member.name
+                for member in (self._roster.members if self._roster is not None else ())
+                if member.role == "reactionner"
+            )
+            taking = self._taking = _Taking(epoch, names)
+            fence = Fence(self.shard, epoch)
+            calls = [Call(name, fence, FENCE_S, lane=f"fence/{self.shard}") for name in names]
+            return calls + self._load(taking)
+        if taking.restored is None and not taking.loading:
+            return self._load(taking)
+        return self._begin(now)
+
+    def _load(self, taking: _Taking) -> list[Call]:
+        if "retention" in self._without:
+            taking.restored = Restored(self.shard, False, {}, 0, 0)
+            return []
+        taking.loading = True
+        taking.loads += 1
+        return [Call("retention", Load(self.shard), LOAD_S, lane=f"load/{self.shard}")]
+
+    def _loaded(self, taking: _Taking, answer: Message) -> None:
+        if isinstance(answer, Restored) and answer.stores:
+            taking.restored = answer
+        elif taking.loads >= LOADS_MAX or self.copy.epoch:
+            notes = answer.notes if isinstance(answer, Restored) else ()
+            taking.restored = Restored(self.shard, False, {}, 0, 0, missing=1, notes=notes)
+
+    def _begin(self, now: Now) -> list[Call]:
+        """Become active as soon as everything that can be known is known."""
+        taking, body = self._taking, self.bodies.body
+        if taking is None or not taking.ready or body is None or self.placed is None:
+            return []
+        assert taking.restored is not None
+        inherited = inherit(taking.restored, self.copy, taking.claims, self._without)
+        self.owned = OwnedShard(
+            body, self.bodies.version, taking.epoch, inherited, self._tokens, now,
+            without=self._without,
+        )  # fmt: skip
+        self.notes = taking.restored.notes
+        self._taking = None
+        self._spent = taking.epoch
+        self.copy.clear()
+        self.copy.highest = taking.epoch
+        self.owned.place(self.placed, self.me)
+        self.why = f"took over with {len(inherited.records)} records"
+        return self.owned.tick(now, degraded=False)
+
+    def _new_body(self, now: Now) -> None:
+        body = self.bodies.body
+        if self.owned is not None and body is not None:
+            self.owned.rebody(body, self.bodies.version, now)
+
+    def _flushed(self, call: Call, answer: Message, now: Now) -> list[Call]:
+        owned, message = self.owned, call.message
+        assert isinstance(message, (Save, Replicate))
+        if owned is None or message.epoch != owned.epoch:
+            return []
+        calls, fenced = owned.answered(call, answer, now)
+        if fenced:
+            self._fenced(fenced, now)
+        return calls
+
+    def _fenced(self, highest: Epoch, now: Now) -> None:
+        self.lose(f"a newer owner has epoch {highest}", now)
+        self._spent = max(self._spent, highest)
+        self._back_mono = now.mono + FENCED_S
+
+
+def inherit(
+    restored: Restored, copy: ShardCopy, claims: Mapping[str, Claimed | None],
+    without: frozenset[str],
+) -> Inheritance:  # fmt: skip
+    """Return what a new owner starts from: the newer of stores and copy, holes filled from the other."""
+    if "retention" in without:
+        return Inheritance({}, claims=claims)
+    stored = (restored.epoch, restored.n) if restored.found else (0, 0)
+    copied = (copy.epoch, copy.n)
+    if copied >= stored:
+        return Inheritance(copy.records, copied, bool(copy.epoch) or not restored.missing, claims)
+    records = restored.records
+    if restored.missing:
+        older = {k: v for k, v in copy.records.items() if k.startswith(("o/", "c/"))}
+        records = {**older, **records}
+    return Inheritance(records, stored, not restored.missing, claims)

@@ -1,0 +1,237 @@
+"""Where a shard's deltas are kept: the retention stores, and the standby scheduler.
+
+The one thing to know: a sink is *away* from the first call that fails until it has caught up; while
+it is away nobody waits for it. Retention catches up with the records it missed, all at once; a
+standby follows the deltas of the ring, or takes a whole copy in parts when the ring starts too late.
+"""
+
+from collections.abc import Callable
+
+from daemons.model.clock import Now
+from daemons.model.cluster import Epoch
+from daemons.roles.brok_ring import BrokRing, Formed
+from daemons.roles.role import Call
+from daemons.wire.codec import encode
+from daemons.wire.messages import (
+    PAGE_BYTES_MAX,
+    Copied,
+    Delta,
+    Fenced,
+    Message,
+    Replicate,
+    Save,
+    Saved,
+)
+
+RETRY_S = 2.0  # a sink that failed is tried again after so long
+WHOLE_AGAIN_S = 30.0  # a single store that failed gets a whole copy at most so often
+SAVE_S = 5.0  # the stores have their own, shorter time-outs
+REPLICATE_S = 1.0
+COPY_S = 5.0  # one part of a whole copy
+
+Records = Callable[[], dict[str, bytes]]
+
+
+class RetentionSink:
+    """The local retention service: one `Save` for each delta."""
+
+    name = "retention"
+
+    def __init__(self, shard: int, epoch: Epoch, records: Records) -> None:
+        """The first save of an epoch is whole: nobody knows which stores have missed what."""
+        self._shard = shard
+        self._epoch = epoch
+        self._records = records
+        self.away = False
+        self.busy = False
+        self.failures = 0
+        self.failed_stores: tuple[str, ...] = ()
+        self._whole = True
+        self._missed: dict[str, None] = {}  # keys of the saves that failed
+        self._sent: tuple[str, ...] = ()
+        self._answered_n = 0
+        self._retry_mono = 0.0
+        self._again_mono = 0.0
+
+    def offer(
+        self, n: int, changed: dict[str, bytes], removed: tuple[str, ...], now: Now
+    ) -> list[Call]:
+        """Return the save of delta `n`, with what was missed before; nothing while away."""
+        keys = (*changed, *removed)
+        if self.busy or (self.away and now.mono < self._retry_mono):
+            self._missed.update(dict.fromkeys(keys))
+            return []
+        whole = self._whole
+        if whole or self._missed:
+            everything = self._records()
+            if not whole:
+                missed = dict.fromkeys((*self._missed, *keys))
+                changed = {key: everything[key] for key in missed if key in everything}
+                removed = tuple(key for key in missed if key not in everything)
+            else:
+                changed, removed = everything, ()
+        self._sent = () if whole else (*changed, *removed)
+        self._missed = {}
+        self.busy = True
+        save = Save(self._shard, self._epoch, n, changed, removed, whole)
+        return [Call("retention", save, SAVE_S, lane=f"save/{self._shard}")]
+
+    def answered(self, call: Call, answer: Message, now: Now) -> Epoch:
+        """Take the outcome of a save. Returns a higher epoch when the stores know one, else 0."""
+        self.busy = False
+        if isinstance(answer, Fenced):
+            return answer.highest
+        assert isinstance(call.message, Save)
+        if isinstance(answer, Saved):
+            self.away = False
+            self._whole = False
+            self._answered_n = call.message.n
+            self.failed_stores = answer.failed
+            if answer.failed and now.mono >= self._again_mono:
+                self._whole = True  # that one needs everything before a delta means anything to it
+                self._again_mono = now.mono + WHOLE_AGAIN_S
+            return 0
+        self.away = True
+        self.failures += 1
+        self._whole = self._whole or call.message.whole
+        self._missed.update(dict.fromkeys(self._sent))
+        self._retry_mono = now.mono + RETRY_S
+        return 0
+
+    def settled(self, n: int) -> bool:
+        """Return whether nobody needs to wait for this sink to keep delta `n`."""
+        return self.away or self._answered_n >= n
+
+    def repair_due(self, now: Now) -> bool:
+        """Return whether a delta should be made only so that the stores catch up."""
+        return self.away and not self.busy and now.mono >= self._retry_mono
+
+
+class StandbySink:
+    """The scheduler that would take over: `Replicate` for each delta, a whole copy when needed."""
+
+    name = "standby"
+
+    def __init__(self, shard: int, epoch: Epoch, records: Records, ring: BrokRing) -> None:
+        """Nobody follows yet."""
+        self._shard = shard
+        self._epoch = epoch
+        self._records = records
+        self._ring = ring
+        self.to = ""
+        self.away = True
+        self.busy = False
+        self.failures = 0
+        self.whole_copies = 0
+        self._at: int | None = None  # n that it is known to hold, None: needs a whole copy
+        self._parts: list[bytes] = []
+        self._parts_n = 0
+        self._retry_mono = 0.0
+
+    def turn_to(self, name: str) -> None:
+        """Let `name` follow from here."""
+        self.to = name
+        self.away = True
+        self.busy = False
+        self._at = None
+        self._parts = []
+        self._retry_mono = 0.0
+
+    def offer(self, formed: Formed | None, now: Now) -> list[Call]:
+        """Return the delta for a standby that has all before it."""
+        if not self.to or self.away or self.busy or formed is None or self._at != formed.n - 1:
+            return []
+        return self._send(formed)
+
+    def repair(self, now: Now, *, consistent: bool) -> list[Call]:
+        """Return the next step for a standby that is behind; nothing when it is not, or not yet.
+
+        A whole copy is only begun when `consistent`: no change is pending without its output.
+        """
+        if not self.to or self.busy or not self.away or now.mono < self._retry_mono:
+            return []
+        if self._parts:
+            return self._send_part()
+        if self._at is not None:
+            following = self._ring.after(self._epoch, self._at)
+            if following is not None:
+                return self._send(following)
+        newest = self._ring.newest
+        if newest is None or newest.epoch != self._epoch or not consistent:
+            return []  # the next delta makes the start
+        self._parts = _parts(self._shard, self._epoch, newest, self._records())
+        self._parts_n = newest.n
+        self.whole_copies += 1
+        return self._send_part()
+
+    def answered(self, call: Call, answer: Message, now: Now) -> Epoch:
+        """Take the outcome of one `Replicate`. Returns a higher epoch when told of one, else 0."""
+        sent = call.message
+        assert isinstance(sent, Replicate)
+        if call.to != self.to:
+            return 0  # of a former standby
+        self.busy = False
+        if isinstance(answer, Fenced):
+            return answer.highest
+        if not isinstance(answer, Copied):
+            self.away = True
+            self.failures += 1
+            self._parts = []
+            self._at = None if sent.whole else self._at
+            self._retry_mono = now.mono + RETRY_S
+            return 0
+        if sent.whole and sent.part + 1 < sent.parts:
+            return 0
+        self._parts = []
+        self._take(answer)
+        return 0
+
+    def settled(self, n: int) -> bool:
+        """Return whether nobody needs to wait for this sink to keep delta `n`."""
+        return self.away or (self._at is not None and self._at >= n)
+
+    def _take(self, answer: Copied) -> None:
+        if answer.epoch != self._epoch:
+            self._at, self.away = None, True
+            return
+        self._at = answer.n
+        newest = self._ring.newest
+        self.away = newest is not None and answer.n < newest.n
+
+    def _send(self, formed: Formed) -> list[Call]:
+        self.busy = True
+        after = formed.n - 1
+        message = Replicate(self._shard, self._epoch, formed.n, formed.data, after=after)
+        return [Call(self.to, message, REPLICATE_S, lane=f"copy/{self._shard}")]
+
+    def _send_part(self) -> list[Call]:
+        self.busy = True
+        parts = self._parts
+        part = next(i for i, data in enumerate(parts) if data)
+        data, parts[part] = parts[part], b""
+        message = Replicate(
+            self._shard, self._epoch, self._parts_n, data, whole=True, part=part, parts=len(parts)
+        )
+        return [Call(self.to, message, COPY_S, lane=f"copy/{self._shard}")]
+
+
+def _parts(shard: int, epoch: Epoch, newest: Formed, records: dict[str, bytes]) -> list[bytes]:
+    """Return `records` as encoded deltas of at most PAGE_BYTES_MAX each, at least one."""
+    parts: list[bytes] = []
+    for chunk in cut(records, PAGE_BYTES_MAX - 100_000):
+        parts.append(encode(Delta(shard, epoch, newest.n, newest.wall, chunk)))
+    return parts
+
+
+def cut(records: dict[str, bytes], bytes_max: int) -> list[dict[str, bytes]]:
+    """Return `records` in pieces of about `bytes_max` at most; at least one piece."""
+    pieces: list[dict[str, bytes]] = [{}]
+    size = 0
+    for key, value in records.items():
+        more = len(key) + len(value) + 12
+        if size + more > bytes_max and pieces[-1]:
+            pieces.append({})
+            size = 0
+        pieces[-1][key] = value
+        size += more
+    return pieces

@@ -1,0 +1,295 @@
+"""Everything the owner of a shard knows: its objects at work, their statuses, what it looks up by name.
+
+The one thing to know: `ShardState` decides nothing. Checks, results, notifications and commands work on
+it (checks.py, apply.py, tell.py, commands.py) and say `changed(item)` for what retention must keep.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from daemons.model.clock import Now
+from daemons.model.cluster import Epoch
+from daemons.model.objects import (
+    Command,
+    Contact,
+    Globals,
+    Group,
+    Host,
+    Key,
+    Service,
+    ShardBody,
+    Traits,
+)
+from daemons.model.status import ContactStatus, ShardStatus, Status
+from daemons.roles.shard_journal import ShardJournal, record_bytes
+from daemons.rules.timeperiod import ALWAYS, Period, compile_period
+
+_decode_status = msgspec.msgpack.Decoder(Status).decode
+_decode_contact = msgspec.msgpack.Decoder(ContactStatus).decode
+_decode_shard = msgspec.msgpack.Decoder(ShardStatus).decode
+
+Settings = TypeVar("Settings", Traits, Globals)
+Tokens = Callable[[], str]  # gives a random text that was never given before
+
+
+class Item(Struct, gc=False, eq=False, kw_only=True):
+    """One host or service at work: what it is, its status, and where its check stands.
+
+    No reference leads back to it (gc=False), so services point to their host and never the other way.
+    """
+
+    key: Key
+    is_host: bool
+    traits: Traits  # with what operators changed at run time
+    status: Status
+    of: Host | Service
+    host: "Item | None" = None  # of a service
+    line: str = ""  # command line, resolved once; "" = not yet, or anew for each run
+    slot: int = 0  # of the wheel; entries with another slot are void
+    ready: bool = False  # waits for a poller
+    forced: bool = False  # the next check runs whatever is switched off
+    lent_to: str = ""  # instance of the poller that runs it now
+    lent_seq: int = 0
+    lent_mono: float = 0.0
+
+
+class ShardState:
+    """One shard under one epoch."""
+
+    def __init__(
+        self,
+        body: ShardBody,
+        epoch: Epoch,
+        records: dict[str, bytes],
+        tokens: Tokens,
+        now: Now,
+        *,
+        without: frozenset[str] = frozenset(),
+    ) -> None:
+        """Take up `records`, what retention or a copy kept; objects without a record start PENDING."""
+        self.id = body.id
+        self.epoch = epoch
+        self.lease = f"shard/{body.id}"
+        self.without = without
+        self.figures: dict[str, float] = {
+            "results_applied": 0, "results_stale": 0, "results_foreign": 0, "results_bad": 0,
+            "orders_lent": 0, "orders_lent_again": 0, "objects_restored": 0, "objects_corrupt": 0,
+            "notifications_planned": 0, "handlers_planned": 0, "commands_applied": 0,
+        }  # fmt: skip
+        self.degraded = False  # outputs are tagged: the peer server cannot be asked
+        self.items: dict[Key, Item] = {}
+        self.contact_status: dict[str, ContactStatus] = {}
+        self.extra: dict[str, bytes] = {}  # records of other kinds: "a/", "x/", "b/", "l/"
+        self._tokens = tokens
+        self.status = ShardStatus(created_wall=now.wall)
+        if "shard" in records:
+            self.status = _decode_shard(records["shard"])
+        self.journal = ShardJournal(body.id, epoch, self.records, now, without=without)
+        self._read_body(body)
+        statuses = self._statuses(records)
+        self._build(statuses, {})
+        for key in records:
+            if key.startswith("o/") and key[2:] not in self.items:
+                self.journal.remove(key)
+        self.figures["objects_restored"] = len(statuses)
+
+    # -- looking up
+
+    def services_of(self, host: str) -> Iterator[Item]:
+        """Yield the services of `host`."""
+        for key in self.service_keys.get(host, ()):
+            yield self.items[key]
+
+    def parents_of(self, item: Item) -> Iterator[Item]:
+        """Yield the parents of a host that are in this shard."""
+        assert isinstance(item.of, Host)
+        for name in item.of.parents:
+            if name in self.items:
+                yield self.items[name]
+
+    def period(self, name: str) -> Period:
+        """Return the time period called `name`; "" and one that is not there are always."""
+        return self.periods.get(name, ALWAYS)
+
+    def contact(self, name: str) -> ContactStatus:
+        """Return the status of a contact, a new one when it has none yet."""
+        status = self.contact_status.get(name)
+        if status is None:
+            status = self.contact_status[name] = ContactStatus(name=name)
+        return status
+
+    # -- what is kept
+
+    def changed(self, item: Item) -> None:
+        """Let retention and standby keep this status with the next delta."""
+        self.journal.touch("o/" + item.key, item.status)
+
+    def keep(self, key: str, value: bytes, *, quiet: bool = False) -> None:
+        """Keep a record of another kind ("a/", "x/", "b/")."""
+        self.extra[key] = value
+        self.journal.touch(key, value, quiet=quiet)
+
+    def forget(self, key: str, *, quiet: bool = False) -> None:
+        """Drop a record of another kind."""
+        if self.extra.pop(key, None) is not None:
+            self.journal.remove(key, quiet=quiet)
+
+    def shard_changed(self) -> None:
+        """Keep the shard's own status."""
+        self.journal.touch("shard", self.status)
+
+    def contact_changed(self, status: ContactStatus) -> None:
+        """Keep a contact's status."""
+        self.journal.touch("c/" + status.name, status)
+
+    def records(self) -> dict[str, bytes]:
+        """Return everything that is kept of the shard, by key, encoded."""
+        everything = {"o/" + key: record_bytes(item.status) for key, item in self.items.items()}
+        everything["shard"] = record_bytes(self.status)
+        for name, status in self.contact_status.items():
+            everything["c/" + name] = record_bytes(status)
+        everything.update(self.extra)
+        everything.update(self.journal.ring.line_records())
+        return everything
+
+    def some_records(self, keys: list[str]) -> dict[str, bytes]:
+        """Return the records of `keys` as they are now; those that are gone are left out."""
+        found: dict[str, bytes] = {}
+        for key in keys:
+            item = self.items.get(key[2:]) if key.startswith("o/") else None
+            if item is not None:
+                found[key] = record_bytes(item.status)
+            elif key == "shard":
+                found[key] = record_bytes(self.status)
+            elif key.startswith("c/") and key[2:] in self.contact_status:
+                found[key] = record_bytes(self.contact_status[key[2:]])
+            elif key in self.extra:
+                found[key] = self.extra[key]
+        return found
+
+    # -- what changes at run time
+
+    def refresh(self, item: Item) -> None:
+        """Work out the traits of `item` anew: its configuration, then what operators changed."""
+        base = self.body.traits[item.of.traits]
+        item.traits = effective(base, item.status.modified) if item.status.modified else base
+        item.line = ""
+
+    def refresh_globals(self) -> None:
+        """Work out the global switches anew."""
+        self.globals = effective(self.body.globals, self.status.modified)
+
+    def rebody(self, body: ShardBody) -> tuple[list[Item], list[Item]]:
+        """Take a new configuration and keep every status. Returns (new objects, removed objects)."""
+        before = self.items
+        self._read_body(body)
+        self.items = {}
+        self._build({key: item.status for key, item in before.items()}, before)
+        removed = [item for key, item in before.items() if key not in self.items]
+        for item in removed:
+            self.journal.remove("o/" + item.key)
+        return [item for key, item in self.items.items() if key not in before], removed
+
+    # -- building
+
+    def _read_body(self, body: ShardBody) -> None:
+        self.body = body
+        self.commands: dict[str, Command] = {command.name: command for command in body.commands}
+        self.contacts: dict[str, Contact] = {contact.name: contact for contact in body.contacts}
+        self.hostgroups: dict[str, Group] = {group.name: group for group in body.hostgroups}
+        self.servicegroups: dict[str, Group] = {group.name: group for group in body.servicegroups}
+        self.contactgroups: dict[str, Group] = {group.name: group for group in body.contactgroups}
+        by_name = {period.name: period for period in body.periods}
+        zone = body.globals.use_timezone
+        self.periods = {
+            name: compile_period(period, by_name, zone) for name, period in by_name.items()
+        }
+        self.refresh_globals()
+        children: dict[str, list[str]] = {}
+        for host in body.hosts:
+            for parent in host.parents:
+                children.setdefault(parent, []).append(host.name)
+        self.children: dict[str, tuple[str, ...]] = {k: tuple(v) for k, v in children.items()}
+
+    def _statuses(self, records: dict[str, bytes]) -> dict[Key, Status]:
+        statuses: dict[Key, Status] = {}
+        for key, value in records.items():
+            kind = key[:2]
+            if kind == "o/":
+                try:
+                    status = _decode_status(value)
+                except msgspec.DecodeError:
+                    self.figures["objects_corrupt"] += 1
+                    continue
+                statuses[status.key] = status
+            elif kind == "c/":
+                self.contact_status[key[2:]] = _decode_contact(value)
+            elif kind in ("a/", "x/", "b/"):
+                self.extra[key] = value
+        return statuses
+
+    def _build(self, statuses: dict[Key, Status], before: dict[Key, Item]) -> None:
+        """Make an item of every object; one of `before` stays, with its place in wheel and queues."""
+        items = self.items
+        services: dict[str, list[Key]] = {}
+        for host in self.body.hosts:
+            self._place(host.name, host, None, statuses, before)
+        for service in self.body.services:
+            name = service.host
+            key = f"{name};{service.description}"
+            self._place(key, service, items.get(name), statuses, before)
+            services.setdefault(name, []).append(key)
+        self.service_keys = {host: tuple(keys) for host, keys in services.items()}
+        for item in items.values():
+            if item.status.modified:
+                self.refresh(item)
+
+    def _place(
+        self, key: Key, of: Host | Service, host: Item | None, statuses: dict[Key, Status],
+        before: dict[Key, Item],
+    ) -> None:  # fmt: skip
+        traits = self.body.traits[of.traits]
+        item = before.get(key)
+        if item is not None:
+            item.of, item.host, item.traits, item.line = of, host, traits, ""
+        else:
+            status = statuses.get(key)
+            if status is None:
+                status = Status(key=key, lineage=self._tokens())
+            item = Item(
+                key=key,
+                is_host=isinstance(of, Host),
+                traits=traits,
+                status=status,
+                of=of,
+                host=host,
+            )
+        self.items[key] = item
+
+
+def effective(base: Settings, modified: dict[str, str]) -> Settings:
+    """Return `base` with the attributes of `modified`, whose values are text as they are kept.
+
+    An attribute that `base` has not, or a value that does not fit it, is left out.
+    """
+    if not modified:
+        return base
+    present = msgspec.structs.asdict(base)
+    changes: dict[str, object] = {}
+    for name, text in modified.items():
+        if name not in present:
+            continue
+        old = present[name]
+        if isinstance(old, bool):
+            changes[name] = text == "1"
+        elif isinstance(old, (int, float)):
+            try:
+                changes[name] = type(old)(text)
+            except ValueError:
+                continue
+        elif isinstance(old, str):
+            changes[name] = text
+    return msgspec.structs.replace(base, **changes)

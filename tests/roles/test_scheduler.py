@@ -1,0 +1,271 @@
+"""The scheduler by hand: it takes a shard up, lends checks, applies results, keeps what it learns."""
+
+import msgspec
+
+from daemons.model.check import Result
+from daemons.roles.role import Wait
+from daemons.wire import codec
+from daemons.wire.messages import Lent, NotMine, Save, TakeBroks
+from tests.roles.stage import Stage, body
+
+
+def test_a_shard_is_taken_up_once_the_lease_is_there():
+    stage = Stage()
+    one = stage.add()
+    stage.refused.add("one")
+    stage.place("one")
+    stage.run(2.0)
+    assert one.seats[1].held.phase == "claiming"
+    assert isinstance(stage.exchange(), NotMine)
+
+    stage.refused.clear()
+    stage.run(1.0)
+    assert one.seats[1].held.phase == "active"
+    assert one.seats[1].held.epoch == stage.epoch
+
+
+def test_a_check_is_lent_with_its_macros_resolved_and_its_result_moves_the_state():
+    stage = Stage()
+    stage.start()
+    order = stage.borrow()
+
+    assert order.command == "/bin/check -H 10.0.0.1 -a web"
+    assert (order.shard, order.epoch, order.timeout_s) == (1, stage.epoch, 60.0)
+
+    stage.result(order, 2, "broken | t=1s")
+    status = stage.status()
+    assert (status.state, status.state_type, status.attempt) == (2, 0, 1)
+    assert (status.output, status.perfdata) == ("broken", "t=1s")
+
+
+def test_a_failing_service_is_retried_sooner_and_becomes_hard():
+    stage = Stage()
+    stage.start()
+    stage.result(stage.borrow(), 2)
+    before = stage.mono
+    stage.result(stage.borrow(), 2)
+
+    assert stage.mono - before <= 3.0
+    assert (stage.status().state, stage.status().state_type) == (2, 1)
+
+
+def test_a_batch_is_durable_only_after_the_delta_that_holds_it_is_saved():
+    stage = Stage()
+    stage.start()
+    order = stage.borrow()
+    stage.hold = (Save,)
+    result = Result(1, order.epoch, order.object, order.seq, 1, stage.now.wall, 0.1, "hm")
+    first = stage.exchange(0, [result], batch=77)
+    stage.run(3.0)
+    assert isinstance(first, Lent) and 77 not in first.durable
+    assert 77 not in stage.exchange(0).durable
+
+    stage.release()
+    assert 77 in stage.exchange(0).durable
+    assert stage.store.status("web1;http").state == 1
+
+
+def test_one_delta_is_under_way_at_a_time():
+    stage = Stage()
+    stage.start()
+    stage.hold = (Save,)
+    stage.result(stage.borrow(), 2)
+    stage.run(2.0)
+    stage.result(stage.borrow(), 2)
+    stage.run(2.0)
+    assert len(stage.held) == 1
+
+
+def test_a_result_of_another_object_or_another_order_is_refused():
+    stage = Stage()
+    one = stage.start()
+    order = stage.borrow()
+    wall = stage.now.wall
+    foreign = Result(1, order.epoch, "web9;http", 1, 2, wall, 0.1, "no")
+    invented = Result(1, order.epoch, order.object, order.seq + 5, 2, wall, 0.1, "no")
+    future = Result(1, order.epoch + 256, order.object, 1, 2, wall, 0.1, "no")
+    stage.exchange(0, [foreign, invented, future])
+
+    figures = one.seats[1].owned.state.figures
+    assert (figures["results_foreign"], figures["results_stale"]) == (1, 2)
+    assert not stage.status().checked
+
+
+def test_a_result_that_comes_twice_is_applied_once():
+    stage = Stage()
+    one = stage.start()
+    result = stage.result(stage.borrow(), 2)
+    stage.exchange(0, [result])
+
+    assert one.seats[1].owned.state.figures["results_stale"] == 1
+    assert stage.status().attempt == 1
+
+
+def test_without_result_fencing_a_repeat_does_harm():
+    """The protection, taken away, is missed: so it protects."""
+    stage = Stage()
+    stage.start(without=frozenset(("result-fencing",)))
+    result = stage.result(stage.borrow(), 2)
+    stage.exchange(0, [result])
+    assert stage.status().state_type == 1
+
+
+def test_the_same_exchange_asked_again_gets_the_same_answer():
+    stage = Stage()
+    stage.start()
+    stage.run(2.0)
+    first = stage.exchange(seq=500)
+    again = stage.exchange(seq=500)
+    assert stage.orders(first) and first == again
+
+
+def test_orders_that_the_poller_never_got_are_lent_again_at_once():
+    stage = Stage()
+    stage.start()
+    stage.run(2.0)
+    lost = stage.orders(stage.exchange(seen=0))
+    again = stage.orders(stage.exchange(seen=0))
+
+    assert {o.object for o in lost} == {o.object for o in again} == {"web1", "web1;http"}
+    assert {o.seq for o in lost}.isdisjoint(o.seq for o in again)
+
+
+def test_orders_of_a_poller_that_was_restarted_are_lent_again_at_once():
+    stage = Stage()
+    stage.start()
+    stage.run(2.0)
+    assert stage.orders(stage.exchange())
+    assert not stage.orders(stage.exchange())
+    assert len(stage.orders(stage.exchange(instance="poll-j", seen=0))) == 2
+
+
+def test_orders_of_a_poller_off_the_roster_are_lent_to_another():
+    stage = Stage()
+    stage.start()
+    stage.run(2.0)
+    assert stage.orders(stage.exchange())
+    stage.place("one", pollers=("other",))
+    stage.run(0.5)
+    checks = stage.schedulers["one"].seats[1].owned.checks
+    assert (checks.lent, checks.ready) == (0, 2)
+    assert not stage.orders(stage.exchange())  # it is not served any more
+
+
+def test_a_result_that_never_comes_is_waited_for_only_so_long():
+    stage = Stage(
+        body(globals=msgspec.structs.replace(body().globals, service_check_timeout_s=5.0))
+    )
+    stage.start()
+    order = stage.borrow()
+    stage.run(10.0)
+    for _ in range(40):
+        stage.exchange(0)
+        stage.run(0.5)
+    assert stage.borrow(within_s=1.0).seq > order.seq
+
+
+def test_an_idle_poller_waits_and_is_told_when():
+    stage = Stage()
+    stage.start()
+    stage.borrow()
+    stage.run(1.5)
+    stage.exchange(0)  # what was handed in is durable, and said to be
+    wait = stage.exchange(wait_s=1.0, seq=900)
+    assert isinstance(wait, Wait) and wait.until_mono == stage.mono + 1.0
+    stage.run(0.5)
+    assert stage.exchange(wait_s=1.0, seq=900) == wait
+    stage.run(0.6)
+    assert isinstance(stage.exchange(wait_s=1.0, seq=900), Lent)
+
+
+def test_without_the_lease_nothing_leaves():
+    stage = Stage()
+    one = stage.start()
+    stage.mute.add("keeper")
+    stage.run(2.0)
+
+    assert isinstance(stage.exchange(), NotMine)
+    assert one.seats[1].owned is None
+    stage.sent.clear()
+    stage.run(3.0)
+    assert not [call for call in stage.sent if call.to == "retention"]
+
+
+def test_a_lease_that_comes_back_goes_on_with_the_copy():
+    stage = Stage()
+    one = stage.start()
+    stage.fail()
+    stage.mute.add("keeper")
+    stage.run(2.0)
+    stage.store.away = True
+    stage.mute.clear()
+    stage.leases.clear()
+    stage.run(6.0)
+
+    assert one.seats[1].held.phase == "active"
+    assert (stage.status().state, stage.status().notification_number) == (2, 1)
+
+
+def test_a_store_that_knows_a_newer_owner_stops_this_one():
+    stage = Stage()
+    one = stage.start()
+    stage.store.position = (10**9, 1)
+    stage.result(stage.borrow(), 2)
+    stage.run(1.2)
+    assert one.seats[1].owned is None
+
+
+def test_a_store_that_is_away_holds_nobody_up_and_is_caught_up():
+    stage = Stage()
+    stage.start()
+    stage.store.away = True
+    stage.result(stage.borrow(), 1, "first")
+    stage.run(3.0)
+    assert stage.exchange(0).durable
+    stage.store.away = False
+    stage.run(4.0)
+    assert stage.store.status("web1;http").output == "first"
+
+
+def test_a_broker_gets_log_lines_once_they_are_durable():
+    stage = Stage()
+    one = stage.start()
+    stage.fail(1)
+    ask = TakeBroks("brok", "b", 1, False, 0, 0, 0.0)
+    assert not one.handle(ask, stage.now).deltas
+    stage.run(0.5)
+    broks = one.handle(ask, stage.now)
+    (delta,) = [codec.decode_delta(data) for data in broks.deltas]
+    assert [line.text for line in delta.logs] == ["SERVICE ALERT: web1;http;CRITICAL;SOFT;1;broken"]
+
+    follow = TakeBroks("brok", "b", 1, True, delta.epoch, delta.n, 0.0)
+    assert not one.handle(follow, stage.now).deltas
+
+
+def test_a_new_configuration_keeps_states_and_brings_new_objects():
+    stage = Stage()
+    one = stage.start()
+    stage.fail()
+    service = stage.shard.services[0]
+    more = msgspec.structs.replace(service, description="ssh")
+    stage.shard = body(services=(service, more))
+    stage.version = "v2"
+    stage.place("one")
+    stage.run(1.0)
+
+    assert one.seats[1].held.version == "v2"
+    assert stage.status().state == 2
+    assert stage.borrow(key="web1;ssh")
+
+
+def test_a_planned_move_drains_before_the_lease_goes():
+    stage = Stage()
+    one = stage.start()
+    stage.add("two")
+    stage.result(stage.borrow(), 2, "last words")
+    stage.place("two")
+    stage.run(3.0)
+
+    assert one.seats[1].owned is None
+    assert stage.schedulers["two"].seats[1].held.phase == "active"
+    assert stage.status(of="two").output == "last words"

@@ -59,8 +59,7 @@ def start(options: Options, say: Say) -> int:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            cwd="/",
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+            cwd=home.path,
         )
     return _await_daemons(home, say)
 

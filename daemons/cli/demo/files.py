@@ -139,7 +139,7 @@ def _daemons(layout: Layout) -> str:
                 more = f"    modules      {retention}\n"
             blocks.append(_daemon(role, f"{role}-{suffix}", address[server], number, spare, more))
     if not layout.two_servers:
-        blocks.append(_daemon("poller", "poller-2", address["server2"], PORTS["poller"], 0, ""))
+        blocks.append(_daemon("poller", "poller-2", address["server2"], PORTS["poller"], 0, "    host_name    server2\n"))
     return "".join(blocks)
 
 

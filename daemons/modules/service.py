@@ -70,12 +70,14 @@ class BrokerModules:
         failures = []
         for name, module in self._modules.items():
             kept = self._kept[name]
-            if not upto > kept.positions.get(feed.shard, (0, -1)):
-                continue
             try:
-                self._give(module, kept, feed, deltas)
-                kept.mark = module.flush()
-                kept.positions[feed.shard] = upto
+                if feed.n < 0:  # a page of a snapshot: states only, and no position to go on from
+                    if module.states:
+                        module.take(deltas)
+                elif upto > kept.positions.get(feed.shard, (0, -1)):
+                    self._give(module, kept, feed, deltas)
+                    kept.mark = module.flush()
+                    kept.positions[feed.shard] = upto
             except (OSError, ModuleFailed) as error:
                 failures.append(f"{name}: {error}")
                 self._rewind(module, kept)

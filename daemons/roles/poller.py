@@ -196,6 +196,7 @@ class Poller:
             link.filled = False
             if not isinstance(answer, Failed):
                 link.owns = {}  # it answered, and owns nothing of mine
+                link.serial = 0  # it may be another instance
             self._unsend(asked.batches)
             return []
         link.due_mono = link.sent_mono + PACE_S

@@ -47,6 +47,7 @@ RETRY_S = 0.25
 ANSWER_S = 3.0
 CAPACITY = 256  # actions held at once
 ENDED_MAX = 10_000  # ends kept until their scheduler settles them
+ENDED_BATCH = 1000  # ends told in one request
 JOURNAL_MAX = 10_000  # entries
 FORGET_S = 3600.0  # a done entry answers repeats for so long
 SWEEP_S = 10.0
@@ -262,7 +263,7 @@ class Reactionner:
         link = self._links[scheduler]
         shards = self._shards_at[scheduler]
         serves = not self.stopping and not self._serves.isdisjoint(shards)
-        ended = tuple(ran for ran in self._ended.values() if ran.shard in shards)[:1000]
+        ended = tuple(ran for ran in self._ended.values() if ran.shard in shards)[:ENDED_BATCH]
         if link.flying or now.mono < link.due_mono or not (serves or ended):
             return []
         busy = bool(self._held or self._to_end or ended)
@@ -276,9 +277,17 @@ class Reactionner:
             wait_s,
             self.tags,
             ended,
-            tuple(self._held),
+            self._holding(ended),
         )
         return [Call(scheduler, message, timeout_s=wait_s + ANSWER_S, lane="actions")]
+
+    def _holding(self, ended: tuple[Ran, ...]) -> tuple[str, ...]:
+        """Ids of all that was taken and whose end is not told with this request."""
+        ids = [*self._held, *(ran.id for ran in self._to_end)]
+        if len(ended) == ENDED_BATCH:
+            told = {ran.id for ran in ended}
+            ids += [action_id for action_id in self._ended if action_id not in told]
+        return tuple(ids)
 
     def _given(self, scheduler: str, answer: Message, now: Now) -> list[Call]:
         """Forget settled ends; sort what was given into known, late, and to be claimed."""

@@ -251,11 +251,8 @@ class Receiver:
             if placed.scheduler:
                 there = shards_at.get(placed.scheduler, ())
                 shards_at[placed.scheduler] = (*there, placed.id)
-        if shards_at != self._shards_at:
-            self._links = {
-                s: Link() for s in shards_at
-            }  # a new owner has to be asked for all of it
         self._shards_at = dict(sorted(shards_at.items()))
+        self._links = {s: self._links.get(s) or Link() for s in self._shards_at}
         versions = {placed.id: placed.version for placed in self.standing.shards}
         if versions != self._versions:
             self._versions = versions

@@ -112,6 +112,44 @@ def test_bytes_that_are_no_delta_are_refused(module, tmp_path):
     assert service.positions() == {}
 
 
+class States:
+    """A module that wants states: remembers what it was given."""
+
+    states = True
+
+    def __init__(self) -> None:
+        self.taken: list[int] = []
+
+    def take(self, deltas):
+        self.taken += [delta.n for delta in deltas]
+
+    def gap(self, shard):
+        pass
+
+    def flush(self):
+        return {}
+
+    def resume(self, mark):
+        pass
+
+    def close(self):
+        pass
+
+
+def test_pages_of_a_snapshot_go_to_modules_that_want_states_and_move_no_position(tmp_path):
+    states, log = States(), SimpleLog(setting(tmp_path, Clock()))
+    service = BrokerModules({"states": states, "log": log}, tmp_path / "positions")
+    assert service.states
+    service.apply(feed(40))
+    service.apply(feed(-2))
+    service.apply(feed(-1))
+    assert service.positions() == {0: (5, 40)}
+    service.apply(feed(41))
+
+    assert states.taken == [40, -2, -1, 41]
+    assert lines_in(tmp_path) == ["s0 e5 n40 l0", "s0 e5 n41 l0"]
+
+
 class Flaky(SimpleLog):
     """Writes half of what it is given, then the disk is full, as often as told."""
 

@@ -160,6 +160,18 @@ def test_its_end_is_journalled_and_told_until_settled():
     assert bench.told() == []
 
 
+def test_an_end_on_its_way_to_the_journal_is_still_held():
+    """Else its scheduler would take it for lost and give it out again."""
+    bench = Bench()
+    bench.give(action())
+    bench.asked.clear()
+    bench.role._links["s1"].flying = False
+    bench.hold_journal = True
+    bench.ends()
+
+    assert bench.asks().holding == ("mail-1",)
+
+
 @pytest.mark.parametrize("tagged", [False, True])
 def test_a_done_action_never_runs_again_but_its_end_is_told_again(tagged):
     bench = Bench(journal=[ClaimedAction("mail-1", "done", 4, 3)])

@@ -15,6 +15,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec import DecodeError, ValidationError, msgpack
+
 from daemons.modules.api import Setting
 from daemons.wire.messages import Submitted
 
@@ -42,6 +44,7 @@ class NamedPipe:
         options = setting.options
         name = options.get("path") or options.get("command_file") or "shinken.cmd"
         self.path: Path = setting.folder / name
+        self._left = self.path.with_name(self.path.name + ".left")
         self.lines_read = 0
         self.lines_cut = 0  # longer than LINE_MAX
         self.lines_unfinished = 0  # their writer went away
@@ -89,6 +92,7 @@ class NamedPipe:
         return os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
     def _run(self) -> None:
+        self._take_up()
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
         poll.register(self._fd, select.POLLIN)
@@ -160,7 +164,27 @@ class NamedPipe:
                 if left:
                     self._closing.wait(RETRY_S)
             if left:
-                log.error(
-                    "lost lines path=%s count=%d why=%r", self.path, len(lines) - start, "stopped"
-                )
+                self._leave((*left, *lines[start + BATCH :]))
                 return
+
+    # -- lines read and not taken when the receiver stops
+
+    def _leave(self, lines: tuple[Submitted, ...]) -> None:
+        """Keep `lines` in a file beside the FIFO for the next start."""
+        try:
+            self._left.write_bytes(msgpack.encode(lines))
+        except OSError as error:
+            log.error("lost lines path=%s count=%d why=%r", self.path, len(lines), str(error))
+
+    def _take_up(self) -> None:
+        """Deliver what was left at the last stop; the ids are the same, so none counts twice."""
+        try:
+            lines = msgpack.decode(self._left.read_bytes(), type=list[Submitted])
+        except FileNotFoundError:
+            return
+        except (OSError, ValidationError, DecodeError) as error:
+            log.error("cannot read left lines path=%s why=%r", self._left, str(error))
+            return
+        self._hand_over(lines)
+        if not self._closing.is_set():
+            self._left.unlink()

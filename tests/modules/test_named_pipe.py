@@ -134,6 +134,24 @@ def test_lines_that_are_not_taken_are_delivered_again_in_order(pipe, inbox):
     assert inbox.wait_for(3) == ["a", "b", "c"]
 
 
+def test_lines_read_but_not_taken_before_a_stop_are_delivered_after_the_next_start(tmp_path, inbox):
+    place = Setting("named-pipe", {}, "r1", tmp_path, lambda: 7.0)
+    inbox.refusals = 1_000_000
+    first = NamedPipe(place, inbox)
+    first.start()
+    write(first, b"a\nb\n")
+    until(lambda: inbox.refusals < 1_000_000)
+    first.close()
+    inbox.refusals = 0
+    second = NamedPipe(place, inbox)
+    second.start()
+    write(second, b"c\n")
+
+    assert inbox.wait_for(3) == ["a", "b", "c"]
+    second.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shinken.cmd"]
+
+
 def test_only_owner_and_group_may_write(pipe):
     mode = pipe.path.stat().st_mode
     assert stat.S_ISFIFO(mode)

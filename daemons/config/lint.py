@@ -96,10 +96,10 @@ def _names(cluster: Cluster, complaints: Complaints) -> None:
             other = by_host.setdefault(daemon.host_name.lower(), daemon)
             if other.address != daemon.address:
                 complaints.error(
-                    f"arbiters {other.name} and {daemon.name} have the same host_name"
+                    f"{other.name} and {daemon.name} are on two servers and have the same host_name"
                     f" {daemon.host_name}, the other at {other.where}",
                     daemon.where,
-                    "host_name is the name of the machine the arbiter runs on",
+                    "host_name is the name of the machine that the daemon runs on",
                 )
     masters = [d for d in cluster.daemons if d.role == "arbiter" and not d.spare]
     for extra in masters[1:]:

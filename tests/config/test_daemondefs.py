@@ -91,6 +91,12 @@ def test_servers_are_numbered_by_address() -> None:
     )  # fmt: skip
 
 
+def test_a_server_without_an_arbiter_is_called_as_another_daemon_says() -> None:
+    assert cluster(daemon("poller", "p", "address 127.0.0.4", "host_name four")).servers == (
+        ServerDef("four", "127.0.0.4", 0),
+    )
+
+
 def test_a_role_without_a_daemon_gets_one_but_the_receiver() -> None:
     found = loaded("")
     assert found.cluster is not None

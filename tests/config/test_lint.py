@@ -192,7 +192,7 @@ def test_a_realm_is_served_from_above_by_who_manages_sub_realms(line: str, good:
         ),
         (
             daemon("arbiter", "a2", "address two", "host_name one", "spare 1"),
-            "arbiters a2 and arbiter-master have the same host_name one",
+            "a2 and arbiter-master are on two servers and have the same host_name one",
         ),
     ],
 )

@@ -9,6 +9,8 @@ PROTOCOL = 1  # lowest version both sides speak is used; see docs/protocol.md
 _encode = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 _decode_delta = msgspec.msgpack.Decoder(Delta).decode
+# A text that is no UTF-8 raises UnicodeDecodeError, which msgspec does not wrap.
+_NOT_OURS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class BadMessage(Exception):
@@ -24,7 +26,7 @@ def decode(data: bytes) -> Message:
     """Return the message in `data`. Raises BadMessage; never returns a half-right one."""
     try:
         return _decoder.decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _NOT_OURS as error:
         raise BadMessage(f"{type(error).__name__}: {error}") from error
 
 
@@ -32,5 +34,5 @@ def decode_delta(data: bytes) -> Delta:
     """Return the journal entry in `data`. Raises BadMessage."""
     try:
         return _decode_delta(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _NOT_OURS as error:
         raise BadMessage(f"delta: {error}") from error

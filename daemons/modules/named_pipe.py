@@ -52,7 +52,7 @@ class NamedPipe:
         self._deliver = deliver
         self._buffer = bytearray()
         self._skipping = False  # the rest of a line that was too long
-        self._make(options.get("group", "shinken"))
+        self._make(options.get("group", "shinken"), asked_for="group" in options)
         self._fd = self._opened()
         self._wake, self._wake_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._closing = threading.Event()
@@ -74,7 +74,7 @@ class NamedPipe:
 
     # -- the FIFO
 
-    def _make(self, group: str) -> None:
+    def _make(self, group: str, *, asked_for: bool) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.mkfifo(self.path, 0o620)
@@ -86,7 +86,8 @@ class NamedPipe:
         try:
             os.chown(self.path, -1, grp.getgrnam(group).gr_gid)
         except (KeyError, PermissionError) as error:
-            log.warning("cannot give pipe path=%s group=%s why=%r", self.path, group, str(error))
+            level = logging.WARNING if asked_for else logging.INFO
+            log.log(level, "cannot give pipe path=%s group=%s why=%r", self.path, group, str(error))
 
     def _opened(self) -> int:
         return os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -146,7 +146,7 @@ class Checks:
                 self._take_back(item)
                 self._state.figures["orders_lent_again"] += 1
                 self._make_ready(item)
-            elif self._wanted(item, now):
+            elif self._wanted(item):
                 self._make_ready(item)
             else:
                 self.schedule(item, now, retry=False)
@@ -165,9 +165,14 @@ class Checks:
             queue = self._ready.get(tag)
             while queue and len(orders) < want:
                 item = queue.popleft()
-                if item.ready:
+                if not item.ready:
+                    continue
+                item.ready = False
+                if self._wanted(item):
                     orders.append(self._order(item, poller, now))
                     lent.append((item, item.lent_seq))
+                else:
+                    self.schedule(item, now, retry=False)
         if not orders:
             return []
         self._unseen.setdefault(poller, deque()).append((serial, tuple(lent)))
@@ -203,6 +208,7 @@ class Checks:
         """Note that the run `seq` of `item` came back."""
         if item.lent_to and item.lent_seq == seq:
             self._take_back(item)
+            item.forced = False
 
     def drop(self, item: Item) -> None:
         """Forget an object that is no longer configured."""
@@ -225,7 +231,6 @@ class Checks:
         seq = status.next_seq
         status.next_seq = seq + 1
         line, env, timeout_s = self._lines.of_check(item, now)
-        item.ready = item.forced = False
         item.lent_to, item.lent_seq, item.lent_mono = poller, seq, now.mono
         out = self._out.get(poller)
         if out is None:
@@ -234,7 +239,7 @@ class Checks:
         self._wheel.put(item, now.mono + timeout_s + GRACE_S)
         return Order(state.id, state.epoch, item.key, seq, line, timeout_s, env)
 
-    def _wanted(self, item: Item, now: Now) -> bool:
+    def _wanted(self, item: Item) -> bool:
         if item.forced:
             return True
         settings, traits = self._state.globals, item.traits

@@ -271,10 +271,14 @@ class Stage:
     def borrow(self, to: str = "one", within_s: float = 30.0, key: str = "web1;http") -> Order:
         """Borrow until the check of `key` comes."""
         for _ in range(round(within_s / 0.25)):
+            found = None
             for order in self.orders(self.exchange(to=to)):
                 if order.object == key:
-                    return order
-                self.result(order, 0, "fine", to=to)
+                    found = order
+                else:
+                    self.result(order, 0, "fine", to=to)
+            if found is not None:
+                return found
             self.run(0.25)
         raise AssertionError(f"{key} is not due within {within_s} s")
 

@@ -68,7 +68,7 @@ class PyroDaemon(server.Daemon):  # type: ignore[misc]  # Pyro5 carries no types
             return self._deny(line, message, "msgpack only here: set Pyro's SERIALIZER to msgpack")
         try:
             greeting = _GREETING.decode(message.data)
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return self._deny(line, message, f"not a greeting: {error}")
         given = greeting.handshake
         hello = given if isinstance(given, Hello) else Hello(PROTOCOL, nonce())

@@ -64,7 +64,7 @@ class Msgpack(serializers.SerializerBase):  # type: ignore[misc]  # Pyro5 carrie
         """Return the answer in `data`. Raises errors.SerializeError."""
         try:
             return _revived(msgspec.msgpack.decode(data))
-        except (msgspec.MsgspecError, RecursionError, KeyError, TypeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError, TypeError) as error:
             raise errors.SerializeError(f"not an answer: {error}") from error
 
     def loadsCall(self, data: Any) -> tuple[str, str, Any, dict[str, Any] | None]:
@@ -72,7 +72,7 @@ class Msgpack(serializers.SerializerBase):  # type: ignore[misc]  # Pyro5 carrie
         decoder = _ANY_CALL if len(data) <= GREETING_BYTES_MAX else _BODY_CALL
         try:
             return decoder.decode(data)
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise errors.SerializeError(f"not a call: {error}") from error
 
     @classmethod

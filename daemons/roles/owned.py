@@ -78,7 +78,7 @@ class OwnedShard:
         """Apply a batch. Returns the mark of the journal: it is durable when that is."""
         try:
             results = _decode_results(batch.data)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             self.state.figures["results_bad"] += batch.count
             return 0
         for result in results:

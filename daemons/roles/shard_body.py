@@ -55,7 +55,7 @@ class BodyFetch:
         data, self._pages = b"".join(self._pages), []
         try:
             self.body = _decode(data)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self.trouble = f"the configuration of shard {self.shard} cannot be read: {error}"
             self._due_mono = now.mono + 10 * RETRY_S
             return False

@@ -221,7 +221,7 @@ class ShardState:
             if kind == "o/":
                 try:
                     status = _decode_status(value)
-                except msgspec.DecodeError:
+                except (msgspec.DecodeError, UnicodeDecodeError):
                     self.figures["objects_corrupt"] += 1
                     continue
                 statuses[status.key] = status

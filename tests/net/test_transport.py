@@ -545,6 +545,7 @@ BOMBS = {
             {"handshake": {"__class__": "Pyro5.client.Proxy", "state": []}, "object": OBJECT},
         ),
     ),
+    "msgpack text that is no UTF-8": (4, b"\x82\xa9handshake\xa2\xff\xfe\xa6object\xa1x"),
     "no such serializer": (200, b"x"),
 }
 
@@ -580,8 +581,9 @@ def test_a_refused_serializer_is_told_in_its_own_words():
         b"\x94" + pack(OBJECT) + pack("ask") + b"\x91" * 200_000,
         b"\x91" * 60_000,
         pack((OBJECT, "ping", [bytes(100_000)], {})),
+        b"\x94\xa1\xff\xa4ping\x90\x80",
     ],
-    ids=["ten million nils", "nested 200,000 deep", "nested 60,000 deep", "large and no body"],
+    ids=["ten million nils", "nested 200,000 deep", "nested 60,000 deep", "large and no body", "no UTF-8"],
 )
 def test_a_bomb_in_a_call_is_refused_within_50_ms(call):
     with serving(secret=None) as server, greeted(server.port) as sock:

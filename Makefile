@@ -24,7 +24,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(READY) ## three servers on this machine and the console; DRILL=1: kill server1 and judge the failover
-	@$(BIN)/python -m tests.demo $(if $(DRILL),--drill)
+	@$(BIN)/python -m daemons.cli.demo $(if $(DRILL),--drill)
 
 start: $(READY) ## start this server's keeper and daemons (CONFIG, SERVER, WORKDIR)
 	@$(BIN)/shinken start $(ARGS)

@@ -32,6 +32,10 @@ class CannotStart(Exception):
     """What the operator has to mend first; the text says how."""
 
 
+class BadConfiguration(CannotStart):
+    """The configuration has errors; they were told one by one."""
+
+
 class Options(Struct, frozen=True):
     """What was typed."""
 
@@ -74,7 +78,7 @@ def prepare(files: tuple[str, ...], named: str, workdir: str, say: Say) -> Home:
         if complaint.severity == "error":
             say(str(complaint))
     if loaded.cluster is None or any(c.severity == "error" for c in loaded.complaints):
-        raise CannotStart("the configuration is not good: nothing was started (shinken verify says more)")
+        raise BadConfiguration("the configuration is not good: nothing was started (shinken verify says more)")
     cluster = loaded.cluster
     server = this_server(cluster, named)
     if wrong := arbiter_complaint(cluster, server, machine_names(), server.name if named else ""):

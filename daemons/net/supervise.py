@@ -1,7 +1,8 @@
 """The keeper's hands: starts this server's daemons, sees them end, ends what they leave behind.
 
-Each daemon leads a session of its own, and so do all plugins it runs: when it has ended, whatever is
-left of that session is killed and awaited before anybody is told that it is gone.
+Each daemon is started with its instance in the environment, which its workers and their plugins
+inherit: when it has ended, whatever still carries that mark, or is of its session, is killed and
+awaited before anybody is told that it is gone.
 """
 
 import contextlib
@@ -33,6 +34,8 @@ from daemons.wire.messages import (
 
 log = logging.getLogger(__name__)
 
+MARK = "SHINKEN_INSTANCE"  # in the environment of every process of a daemon
+SESSION = b"SHINKEN_SESSION="  # a worker's, in the environment of what it runs
 END_S = 10.0  # a daemon gets this long between SIGTERM and SIGKILL
 USAGE_S = 2.0
 PR_SET_CHILD_SUBREAPER = 36
@@ -93,6 +96,10 @@ class Supervisor:
             case _:
                 return Failed(f"not for the supervisor: {type(message).__name__}")
 
+    def close(self) -> None:
+        """Watch no more. What runs goes on."""
+        self.closing.set()
+
     # -- starting and ending
 
     def _start(self, name: str) -> Message:
@@ -109,7 +116,7 @@ class Supervisor:
             pid = os.posix_spawn(
                 argv[0],
                 argv,
-                dict(os.environ),
+                {**os.environ, MARK: instance},
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                     (os.POSIX_SPAWN_DUP2, fd, 1),
@@ -171,7 +178,7 @@ class Supervisor:
     def _bury(self, running: Running, fd: int) -> None:
         """End what is left of the daemon's session, then say that it is gone."""
         deadline = time.monotonic() + END_S
-        while left := session_of(running.pid):
+        while left := tree_of(running):
             for pid in left:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
@@ -273,8 +280,13 @@ def _reap() -> dict[int, int]:
         codes[pid] = os.waitstatus_to_exitcode(status)
 
 
-def session_of(sid: int) -> list[int]:
-    """Return the processes of session `sid`, zombies left out."""
+def tree_of(running: Running) -> list[int]:
+    """Return the processes of a daemon that live: those of its session, and those that carry its mark.
+
+    A process that left the session it was started in (a service that an event handler started) is
+    nobody's any more and is left alone.
+    """
+    mark = f"{MARK}={running.instance}".encode()
     found = []
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
@@ -282,8 +294,15 @@ def session_of(sid: int) -> list[int]:
         try:
             with open(f"/proc/{entry}/stat", "rb") as file:
                 fields = file.read().rpartition(b")")[2].split()
+            if fields[0] in (b"Z", b"X"):
+                continue
+            if int(fields[3]) != running.pid:
+                with open(f"/proc/{entry}/environ", "rb") as file:
+                    environment = file.read().split(b"\0")
+                ours = [e for e in environment if e.startswith(SESSION)]
+                if mark not in environment or (ours and ours[0] != SESSION + fields[3]):
+                    continue
         except OSError:
             continue
-        if int(fields[3]) == sid and fields[0] != b"Z":
-            found.append(int(entry))
+        found.append(int(entry))
     return found

@@ -210,6 +210,7 @@ def plugin_environment(inherited: Mapping[str, str]) -> dict[bytes, bytes]:
     kept = {name: value for name, value in inherited.items() if ENV_KEPT.fullmatch(name)}
     kept.setdefault("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
     kept.setdefault("LC_ALL", "C")
+    kept["SHINKEN_SESSION"] = str(os.getsid(0))  # a command that leaves it, a service it started, is not ours
     return {os.fsencode(name): os.fsencode(value) for name, value in kept.items()}
 
 

@@ -416,7 +416,7 @@ def test_a_bad_environment_is_reported_as_not_started(hand):
 
 
 def test_path_and_language_have_defaults():
-    assert plugin_environment({}).keys() == {b"PATH", b"LC_ALL"}
+    assert plugin_environment({}).keys() == {b"PATH", b"LC_ALL", b"SHINKEN_SESSION"}
     assert plugin_environment({"LC_ALL": "de_DE.UTF-8"})[b"LC_ALL"] == b"de_DE.UTF-8"
 
 

@@ -11,7 +11,7 @@ from daemons.cli.demo.files import Layout
 from daemons.cli.reach import Keys
 from daemons.cli.start import Options, Say, bundle_of, server_census, start, stop
 from daemons.net.home import Home
-from daemons.net.supervise import Running, session_of
+from daemons.net.supervise import Running, tree_of
 from daemons.wire.messages import Census
 
 
@@ -45,7 +45,7 @@ def pids_of(layout: Layout, server: str) -> list[int]:
     pids = [pid for name in ("watchdog", "keeper") if (pid := home.pid(name))]
     for path in home.path.glob("*.run"):
         with contextlib.suppress(OSError, ValueError):
-            pids += session_of(json.decode(path.read_bytes(), type=Running).pid)
+            pids += tree_of(json.decode(path.read_bytes(), type=Running))
     return pids
 
 

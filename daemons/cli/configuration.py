@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from importlib.metadata import entry_points
 
 from daemons.config.complain import Complaint
 from daemons.config.lint import MachineNames, which_arbiter
@@ -10,10 +11,13 @@ from daemons.model.cluster import Cluster, ServerDef
 from daemons.net.files import read
 from daemons.roles.arbiter import Compiled
 
+GROUPS = ("shinken.modules", "shinken.retention")  # where third parties publish module types
+
 
 def read_configuration(files: Sequence[str]) -> Loaded:
     """Return what `files` say, with every complaint about them."""
-    return load(list(files), read)
+    installed = [e.name for group in GROUPS for e in entry_points(group=group)]
+    return load(list(files), read, installed)
 
 
 def compile_files(files: Sequence[str]) -> Compiled:

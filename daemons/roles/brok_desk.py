@@ -72,8 +72,8 @@ class BrokDesk:
         """Where this broker stands: what it says, or what the one before it had stored."""
         if asked.known:
             return asked.epoch, asked.n
-        own = self._stored.get(asked.broker)
-        return own if own is not None else max(self._stored.values(), default=(0, 0))
+        # Also for a broker with an old position of its own: another served the shard after it.
+        return max(self._stored.values(), default=(0, 0))
 
     def _page(self, asked: TakeBroks, position: Position, now: Now) -> Broks:
         """Return the next page of a snapshot; a page's n counts down to where deltas go on."""

@@ -66,7 +66,7 @@ class Consumer:
             self._checks.schedule(item, now, retry=move.retry)
         self._state.changed(item)
         if move.state == OK and was == OK and not move.alert and status.state_type == HARD:
-            status.attempt = 1
+            status.attempt, status.last_state = 1, OK
             if status.flap_history:
                 self._flap(item, now)
             if first:

@@ -88,8 +88,8 @@ class Bookings:
 
     def book(self, item: Item, downtime: Downtime, now: Now) -> int:
         """Add `downtime` under a number of its own. Returns the number."""
-        number = self._state.status.next_downtime_id
-        self._state.status.next_downtime_id = number + 1
+        number = self._state.number(self._state.status.next_downtime_id)
+        self._state.status.next_downtime_id += 1
         downtime = replace(downtime, id=number)
         status = item.status
         status.downtimes += (downtime,)
@@ -220,8 +220,8 @@ class Bookings:
         self._next_wall = min(self._next_wall, self._due[item.key])
 
     def _comment_id(self) -> int:
-        number = self._state.status.next_comment_id
-        self._state.status.next_comment_id = number + 1
+        number = self._state.number(self._state.status.next_comment_id)
+        self._state.status.next_comment_id += 1
         self._state.shard_changed()
         return number
 

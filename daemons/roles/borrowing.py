@@ -25,7 +25,7 @@ class _Borrower:
         self.answer: Lent | None = None  # to `seq`
         self.until_mono = 0.0  # when `seq` must be answered
         self.heard_mono = 0.0
-        self.taken: dict[int, tuple[int, int]] = {}  # batch id -> (shard, mark of its journal)
+        self.taken: dict[int, tuple[int, int, int]] = {}  # batch id -> (shard, epoch, mark)
         self.told: list[tuple[int, tuple[int, ...]]] = []  # (serial, ids said to be durable)
 
 
@@ -98,8 +98,10 @@ class Borrowing:
         by_id = {shard.state.id: shard for shard in owned}
         for batch in asked.batches:
             owner = by_id.get(batch.shard)
-            if owner is not None and borrower.taken.get(batch.id, (-1, 0))[0] != batch.shard:
-                borrower.taken[batch.id] = (batch.shard, owner.take_results(batch, now))
+            if owner is None or borrower.taken.get(batch.id, ())[:2] == (batch.shard, owner.epoch):
+                continue
+            mark = owner.take_results(batch, now)
+            borrower.taken[batch.id] = (batch.shard, owner.epoch, mark)
 
     def _lend(
         self, borrower: _Borrower, asked: Exchange, owned: Sequence[OwnedShard], now: Now
@@ -116,9 +118,9 @@ class Borrowing:
         return chunks
 
     def _durable(self, borrower: _Borrower, owned: Sequence[OwnedShard]) -> tuple[int, ...]:
-        journals = {shard.state.id: shard.journal for shard in owned}
+        journals = {(shard.state.id, shard.epoch): shard.journal for shard in owned}
         return tuple(
             batch_id
-            for batch_id, (shard, mark) in borrower.taken.items()
-            if shard in journals and journals[shard].is_durable(mark)
+            for batch_id, (shard, epoch, mark) in borrower.taken.items()
+            if (shard, epoch) in journals and journals[shard, epoch].is_durable(mark)
         )

@@ -7,7 +7,7 @@ nobody can know is told again, tagged; an event handler in doubt is skipped.
 
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct, msgpack
+from msgspec import DecodeError, Struct, msgpack
 from msgspec.structs import replace
 
 from daemons.model.clock import Now
@@ -61,7 +61,7 @@ class Outbox:
         self._given: dict[str, Given] = {}
         self._prefer: dict[str, tuple[str, float]] = {}  # id -> (reactionner, until mono)
         self._ending: dict[str, int] = {}  # id -> mark: its end is to become durable
-        self._ran_before: set[str] = set()  # ids in the journals at take-over
+        self._ran_before: set[str] = set()  # ids that journals call done at take-over
         self._heard: dict[str, tuple[str, float]] = {}  # reactionner -> (instance, mono)
         self.doubts: set[str] = set()  # objects whose last notifications may have been lost
         self.shed = 0
@@ -99,11 +99,20 @@ class Outbox:
                 journals.setdefault(entry.id, {})[name] = entry
         silent = any(claimed is None for claimed in claims.values())
         for key, value in sorted(records.items()):
-            if key.startswith("a/"):
-                self._judge(_decode(value), journals.pop(key[2:], {}), silent, now)
-        self._ran_before = set(journals)
-        unknown = any(e.state != "done" for entries in journals.values() for e in entries.values())
-        if silent or unknown or not sure:
+            if not key.startswith("a/"):
+                continue
+            try:
+                planned = _decode(value)
+            except DecodeError:
+                self._state.figures["objects_corrupt"] += 1
+                self._state.forget(key)
+                sure = False
+                continue
+            self._judge(planned, journals.pop(planned.id, {}), silent, now)
+        for action_id, entries in journals.items():
+            if any(entry.state == "done" for entry in entries.values()):
+                self._ran_before.add(action_id)
+        if silent or len(self._ran_before) < len(journals) or not sure:
             self.doubts = set(self._state.items)
 
     def _judge(

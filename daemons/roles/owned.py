@@ -20,6 +20,7 @@ from daemons.roles.command_lines import CommandLines
 from daemons.roles.commands import Commands
 from daemons.roles.outbox import Outbox
 from daemons.roles.role import Call
+from daemons.roles.shard_records import readable
 from daemons.roles.shard_state import Item, ShardState, Tokens
 from daemons.roles.tell import Teller
 from daemons.wire.messages import Batch, Claimed, Message, Placed
@@ -63,7 +64,7 @@ class OwnedShard:
         self.bookings = Bookings(state, self.teller, now)
         self.consumer = Consumer(state, self.checks, self.teller, self.bookings)
         self.commands = Commands(state, self.checks, self.consumer, self.bookings, self.teller)
-        self.journal.ring.restore(inherited.records)
+        self.journal.ring.restore(readable(inherited.records)[0])
         self.journal.ring.lost_before(inherited.position)
         self.broks = BrokDesk(state)
         self.placed: Placed | None = None

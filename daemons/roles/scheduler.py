@@ -170,9 +170,6 @@ class Scheduler:
         return answer
 
     def _wants(self, now: Now) -> tuple[Want, ...]:
-        if self._shutdown_mono is not None:
-            owned = (seat for seat in self.seats.values() if seat.owned is not None)
-            return tuple(want for seat in owned if (want := seat.want(now)) is not None)
         wants = (seat.want(now) for seat in self.seats.values())
         return tuple(want for want in wants if want is not None)
 
@@ -192,7 +189,8 @@ class Scheduler:
             self._shutdown_mono = now.mono + SHUTDOWN_S
             for seat in self.seats.values():
                 seat.drain(now, "the scheduler was stopped")
-        if now.mono < self._shutdown_mono and any(s.owned is not None for s in self.seats.values()):
+        released = not self.standing.leases and all(s.owned is None for s in self.seats.values())
+        if now.mono < self._shutdown_mono and not released:
             return Wait(self._shutdown_mono)
         return Done()
 

@@ -19,6 +19,7 @@ from daemons.wire.codec import encode
 from daemons.wire.messages import Delta, LogLine, Message
 
 FLUSH_S = 1.0  # states alone wait this long: many changes, one delta
+GIVE_UP_S = 2.0  # a sink that has not answered for so long is away
 OUTPUT_S = 0.05  # output waits this long for its neighbours
 
 Record = bytes | Struct  # what is kept under a key; a Struct is encoded when the delta is formed
@@ -116,6 +117,8 @@ class ShardJournal:
     def tick(self, now: Now) -> list[Call]:
         """Return the calls that are due: a new delta to every healthy sink, repair to the others."""
         calls: list[Call] = []
+        if self._awaited and now.mono - self._flushed_mono > GIVE_UP_S:
+            self._give_up(now)
         if not self._awaited and self._due(now):
             calls += self._flush(now)
         calls += self.standby.repair(now, consistent=self._quiet)
@@ -177,6 +180,13 @@ class ShardJournal:
         self._changed, self._removed, self._logs = {}, dict.fromkeys(shed), []
         self._urgent_mono, self._quiet, self._flushed_mono = None, True, now.mono
         return delta
+
+    def _give_up(self, now: Now) -> None:
+        for sink in (self.retention, self.standby):
+            if sink.name in self._awaited:
+                sink.give_up(now)
+        self._awaited.clear()
+        self._settle()
 
     def _settle(self) -> None:
         if not self._awaited:

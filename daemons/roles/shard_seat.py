@@ -82,6 +82,7 @@ class ShardSeat:
         self._spent: Epoch = 0  # epochs up to this one are never taken up again
         self._back_mono = 0.0
         self._drain_mono: float | None = None
+        self._leaving = False
         self.notes: tuple[str, ...] = ()
 
     # -- what it is
@@ -110,7 +111,7 @@ class ShardSeat:
         """Return the lease that this seat wants to get or keep."""
         if self._roster is None or now.mono < self._back_mono:
             return None
-        if self.mine:
+        if self.mine and not self._leaving:
             return (
                 Want(self.lease, self._roster.epoch, self._roster.n) if self.bodies.body else None
             )
@@ -125,7 +126,7 @@ class ShardSeat:
         self.placed, self._roster = placed, roster
         if self.owned is None:
             return
-        if placed is not None and self.mine:
+        if placed is not None and self.mine and not self._leaving:
             self._drain_mono = None
             self.owned.draining = False
             self.owned.place(placed, self.me)
@@ -135,7 +136,8 @@ class ShardSeat:
             self.why = "the roster places the shard elsewhere"
 
     def drain(self, now: Now, why: str) -> None:
-        """Begin to hand the shard over: lend no more, make durable what was said."""
+        """Hand the shard over for good: lend no more, make durable what was said."""
+        self._leaving = True
         if self.owned is not None and self._drain_mono is None:
             self._drain_mono = now.mono + DRAIN_S
             self.owned.draining = True
@@ -156,7 +158,7 @@ class ShardSeat:
             if self._drain_mono is not None and (owned.idle or now.mono >= self._drain_mono):
                 self.lose(self.why, now)
             return calls
-        if epoch > self._spent and self.mine and self.bodies.body is not None:
+        if epoch > self._spent and self.mine and not self._leaving and self.bodies.body is not None:
             return calls + self._take_up(epoch, now)
         self._taking = None
         return calls + self.copy.tick(now)

@@ -102,6 +102,12 @@ class RetentionSink:
         """Return whether nobody needs to wait for this sink to keep delta `n`."""
         return self.away or self._answered_n >= n
 
+    def give_up(self, now: Now) -> None:
+        """Wait no longer for the answer that is under way; what follows is kept for later."""
+        self.away = True
+        self.failures += 1
+        self._retry_mono = now.mono + RETRY_S
+
     def repair_due(self, now: Now) -> bool:
         """Return whether a delta should be made only so that the stores catch up."""
         return self.away and not self.busy and now.mono >= self._retry_mono
@@ -189,6 +195,12 @@ class StandbySink:
     def settled(self, n: int) -> bool:
         """Return whether nobody needs to wait for this sink to keep delta `n`."""
         return self.away or (self._at is not None and self._at >= n)
+
+    def give_up(self, now: Now) -> None:
+        """Wait no longer for the answer that is under way."""
+        self.away = True
+        self.failures += 1
+        self._retry_mono = now.mono + RETRY_S
 
     def _take(self, answer: Copied) -> None:
         if answer.epoch != self._epoch:

@@ -25,12 +25,14 @@ from daemons.model.objects import (
 )
 from daemons.model.status import ContactStatus, ShardStatus, Status
 from daemons.roles.shard_journal import ShardJournal, record_bytes
+from daemons.roles.shard_records import readable
 from daemons.rules.timeperiod import ALWAYS, Period, compile_period
 
 _decode_status = msgspec.msgpack.Decoder(Status).decode
 _decode_contact = msgspec.msgpack.Decoder(ContactStatus).decode
 _decode_shard = msgspec.msgpack.Decoder(ShardStatus).decode
 
+NUMBERS_A_SHARD = 10_000_000  # downtimes and comments are deleted by number, asked of every shard
 Settings = TypeVar("Settings", Traits, Globals)
 Tokens = Callable[[], str]  # gives a random text that was never given before
 
@@ -85,6 +87,8 @@ class ShardState:
         self.extra: dict[str, bytes] = {}  # records of other kinds: "a/", "x/", "b/", "l/"
         self._tokens = tokens
         self.status = ShardStatus(created_wall=now.wall)
+        records, corrupt = readable(records)
+        self.figures["objects_corrupt"] += corrupt
         if "shard" in records:
             self.status = _decode_shard(records["shard"])
         self.journal = ShardJournal(body.id, epoch, self.records, now, without=without)
@@ -120,6 +124,10 @@ class ShardState:
         if status is None:
             status = self.contact_status[name] = ContactStatus(name=name)
         return status
+
+    def number(self, count: int) -> int:
+        """Return the `count`-th downtime or comment number of this shard; unique in the cluster."""
+        return (max(self.id, 1) - 1) * NUMBERS_A_SHARD + count
 
     # -- what is kept
 

@@ -5,7 +5,7 @@ import msgspec
 from daemons.model.check import Result
 from daemons.roles.role import Wait
 from daemons.wire import codec
-from daemons.wire.messages import Lent, NotMine, Save, TakeBroks
+from daemons.wire.messages import Done, Lent, NotMine, Save, Shutdown, TakeBroks
 from tests.roles.stage import Stage, body
 
 
@@ -56,7 +56,7 @@ def test_a_batch_is_durable_only_after_the_delta_that_holds_it_is_saved():
     stage.hold = (Save,)
     result = Result(1, order.epoch, order.object, order.seq, 1, stage.now.wall, 0.1, "hm")
     first = stage.exchange(0, [result], batch=77)
-    stage.run(3.0)
+    stage.run(1.5)
     assert isinstance(first, Lent) and 77 not in first.durable
     assert 77 not in stage.exchange(0).durable
 
@@ -269,3 +269,68 @@ def test_a_planned_move_drains_before_the_lease_goes():
     assert one.seats[1].owned is None
     assert stage.schedulers["two"].seats[1].held.phase == "active"
     assert stage.status(of="two").output == "last words"
+
+
+def test_damaged_records_are_counted_and_never_stop_a_take_over():
+    stage = Stage()
+    one = stage.start()
+    stage.fail()
+    stage.run(1.5)
+    stage.kill("one")
+    for key in stage.store.records:
+        if key != "o/web1;http":
+            stage.store.records[key] = b"\xc1"
+    stage.store.records |= {"x/1": b"\xc1", "l/x.y": b"\x90", "b/brok": b"\xc1", "c/ann": b"\xc1"}
+    one = stage.add("one")
+    stage.place("one")
+    stage.run(3.0)
+    assert one.seats[1].held.phase == "active"
+    assert one.seats[1].owned.state.figures["objects_corrupt"] >= 6
+    assert stage.status().state == 2
+
+
+def test_a_batch_taken_under_an_older_epoch_is_called_durable_only_when_the_newer_has_kept_it():
+    stage = Stage()
+    stage.start()
+    order = stage.borrow()
+    stage.run(1.5)
+    stage.hold = (Save,)
+    result = Result(1, order.epoch, order.object, order.seq, 2, stage.now.wall, 0.1, "lost?")
+    stage.exchange(0, [result], batch=77, seen=0)
+    stage.mute.add("keeper")
+    stage.run(2.0)
+    stage.mute.clear()
+    stage.leases.clear()
+    stage.hold, stage.held = (), []
+    stage.run(6.0)
+    lent = stage.exchange(0, [result], batch=77)
+    assert 77 in lent.durable and stage.epoch > order.epoch
+    assert stage.store.status("web1;http").output == "lost?"
+
+
+def test_a_store_that_hangs_is_not_waited_for_longer_than_two_seconds():
+    stage = Stage()
+    stage.start()
+    stage.fail(1)
+    order = stage.borrow()
+    stage.hold = (Save,)
+    stage.result(order, 2)
+    stage.run(1.0)
+    assert not stage.take().actions
+    stage.run(1.5)
+    assert stage.take().actions
+    stage.release()
+    stage.run(4.0)
+    assert stage.store.status("web1;http").state == 2
+
+
+def test_the_end_in_order_gives_the_lease_back_first():
+    stage = Stage()
+    one = stage.start()
+    stage.result(stage.borrow(), 2, "last words")
+    assert isinstance(one.handle(Shutdown("stopped"), stage.now), Wait)
+    stage.place("one")
+    stage.run(1.0)
+    assert one.handle(Shutdown("stopped"), stage.now) == Done()
+    assert not stage.leases
+    assert stage.store.status("web1;http").output == "last words"

@@ -58,8 +58,10 @@ def test_a_whole_copy_comes_in_parts(monkeypatch):
 
 def test_nothing_is_durable_before_the_standby_has_it():
     stage = pair()
+    stage.fail(1)
+    order = stage.borrow()
     stage.hold = (Replicate,)
-    stage.fail()
+    stage.result(order, 2)
     stage.run(1.0)
     assert not stage.take().actions
     stage.release()

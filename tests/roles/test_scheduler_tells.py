@@ -30,8 +30,10 @@ def take_over(stage, journal=()):
 def test_a_hard_problem_is_told_once_and_only_when_it_is_durable():
     stage = Stage()
     stage.start()
+    stage.fail(1)
+    order = stage.borrow()
     stage.hold = (Save,)
-    stage.fail()
+    stage.result(order, 2, "broken")
     stage.run(1.0)
     assert not stage.take().actions
 

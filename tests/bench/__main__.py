@@ -3,9 +3,13 @@
 import sys
 from collections.abc import Callable
 
-from tests.bench import spawn_cost
+from tests.bench import p1, p4, spawn_cost
 
-BENCHMARKS: dict[str, Callable[[], bool]] = {"spawn_cost": spawn_cost.run}
+BENCHMARKS: dict[str, Callable[[], bool]] = {
+    "spawn_cost": spawn_cost.run,
+    "p1": p1.run,
+    "p4": p4.run,
+}
 
 
 def main(names: list[str]) -> int:

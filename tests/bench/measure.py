@@ -15,7 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -252,10 +252,20 @@ class Window:
         return (self.cpu_s - sum(self.own_s.values())) / self.runs * 1e6
 
 
-def window(tree: Tree, seconds: float, baseline_s: float = 1.5, settle_s: float = 0.5) -> Window:
-    """Measure `tree` for `seconds`, between two baselines during which it is frozen."""
+def window(
+    tree: Tree,
+    seconds: float,
+    baseline_s: float = 1.5,
+    settle_s: float = 0.5,
+    ready: Callable[[], None] = lambda: None,
+) -> Window:
+    """Measure `tree` for `seconds`, between two baselines during which it is frozen.
+
+    `ready` returns when the tree has come over the freeze before the window.
+    """
     before = _frozen_baseline(tree, baseline_s)
     time.sleep(settle_s)
+    ready()
     own, steal, runs, cpu_s, began = tree.processes(), _steal_s(), tally(), tree.cpu_s(), _now()
     time.sleep(seconds)
     wall_s = _now() - began

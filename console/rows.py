@@ -22,6 +22,7 @@ STANDBY = "○"
 MARKS: dict[Severity, str] = {"critical": "✖", "warning": "▲", "advice": "·"}
 SEVERITY_TONES: dict[Severity, Tone] = {"critical": "bad", "warning": "doubt", "advice": "dim"}
 GAP = "  "
+STATE_WIDTH, AGE_WIDTH = 9, 4
 
 
 class Pair(Struct, frozen=True):
@@ -85,19 +86,75 @@ def age_of(daemon: Daemon) -> Part:
     return age(daemon.age_s), "dim" if daemon.health == "alive" else TONES[daemon.health]
 
 
-def cell(daemon: Daemon | None, name_width: int, server_width: int = 0) -> Line:
-    """Return one cell of the matrix: state, name, where there is room its server, age."""
+class CellWidths(Struct, frozen=True):
+    """How the width of one matrix cell is spent; 0 = that part is left out."""
+
+    name: int
+    server: int = 0
+    epoch: int = 0
+    load: int = 0
+
+    @property
+    def total(self) -> int:
+        """Columns of the whole cell."""
+        return STATE_WIDTH + 1 + self.name + AGE_WIDTH + 1 + self.server + self.epoch + self.load
+
+
+def cell_widths(snapshot: Snapshot, width: int) -> CellWidths:
+    """Return what fits a matrix cell of `width` columns: the name first, then server, epoch, load."""
+    room = width - STATE_WIDTH - AGE_WIDTH - 2
+    name = max(8, min(max((len(d.name) for d in snapshot.daemons), default=8), room))
+    room -= name
+    spent = []
+    for wanted in (max((len(s.name) for s in snapshot.servers), default=0) + 1, 4, 6):
+        spent.append(wanted if 0 < wanted <= room else 0)
+        room -= spent[-1]
+    return CellWidths(name, *spent)
+
+
+def cell_head(label: str, widths: CellWidths) -> str:
+    """Return the head of a matrix column, over its parts."""
+    parts = [f"{label:<{STATE_WIDTH}} {'daemon':<{widths.name}}"]
+    parts += [f" {'server':<{widths.server - 1}}"] if widths.server else []
+    parts += [f"{'ep':>{widths.epoch}}"] if widths.epoch else []
+    parts += [f"{'cpu':>{widths.load}}"] if widths.load else []
+    return "".join(parts) + f" {'age':>{AGE_WIDTH}}"
+
+
+def cell(daemon: Daemon | None, widths: CellWidths) -> Line:
+    """Return one cell of the matrix: state, name, what else fits, age."""
     if daemon is None:
         return (("-", "dim"),)
     word, tone = state(daemon)
+    told: Tone = "plain" if daemon.is_live else "dim"
     parts: list[Part] = [
-        (f"{word:<9} ", tone),
-        (fitted(daemon.name, name_width), "strong" if daemon.active else "plain"),
+        (f"{word:<{STATE_WIDTH}} ", tone),
+        (fitted(daemon.name, widths.name), "strong" if daemon.active else told),
     ]
-    if server_width:
-        parts.append((" " + fitted(daemon.server, server_width), "plain"))
-    told, tone = age_of(daemon)
-    return (*parts, (f" {told:>5}", tone))
+    if widths.server:
+        parts.append((" " + fitted(daemon.server, widths.server - 1), told))
+    if widths.epoch:
+        parts.append((f"{epoch_n(daemon.epoch) or '-':>{widths.epoch}}", told))
+    if widths.load:
+        load = f"{daemon.cpu_percent:.0f}%" if daemon.is_live else "-"
+        parts.append((f"{load:>{widths.load}}", told))
+    old, tone = age_of(daemon)
+    return (*parts, (f" {old if daemon.age_s >= 0 else '-':>{AGE_WIDTH}}", tone))
+
+
+def role_label(pair: Pair, snapshot: Snapshot) -> str:
+    """Return the name of a matrix row: its role, with the realm where there are several."""
+    realms = {d.realm for d in snapshot.daemons if d.role != "arbiter"}
+    if len(realms) > 1 and pair.role != "arbiter":
+        return f"{pair.role} {pair.realm}"
+    return pair.role if pair.is_first else ""
+
+
+def is_well(pair: Pair) -> bool:
+    """Whether neither daemon of a row needs a look."""
+    return all(
+        d is None or (d.health == "alive" and not d.problems) for d in (pair.master, pair.spare)
+    )
 
 
 def fitted(text: str, width: int) -> str:
@@ -133,7 +190,7 @@ def servers_line(snapshot: Snapshot) -> Line:
 
 
 def details(daemon: Daemon) -> tuple[Line, ...]:
-    """Return what else is known of one daemon, in four lines."""
+    """Return everything known of one daemon, in four lines."""
     word, tone = state(daemon)
     rank = "spare" if daemon.spare else "master"
     dead = not daemon.is_live
@@ -153,11 +210,11 @@ def details(daemon: Daemon) -> tuple[Line, ...]:
         (
             (daemon.why, "plain" if daemon.health == "alive" else tone),
             (GAP + "was active then" if dead and daemon.was_active else "", "plain"),
-            (GAP + daemon.last_change if daemon.last_change else "", told),
+            (f"{GAP}last change: {daemon.last_change}" if daemon.last_change else "", told),
         ),
         (
             (f"pid {daemon.pid or '-'}  epoch {epoch_n(daemon.epoch) or '-'}  up {_up(daemon)}  "
-             f"restarts {daemon.restarts}  cpu {daemon.cpu_percent:.0f}%  memory {size(daemon.rss_bytes)}", told),
+             f"restarts {daemon.restarts}" + ("" if dead else f"  cpu {daemon.cpu_percent:.0f}%  memory {size(daemon.rss_bytes)}"), told),
             (GAP + f"shards {shards}" if shards else "", "plain"),
         ),
         (((figures or "no figures") + (f" (as of {age(daemon.age_s)} ago)" if dead and figures else ""), "dim"),),

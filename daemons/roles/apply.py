@@ -10,12 +10,11 @@ from daemons.model.clock import Now
 from daemons.model.status import HARD, OK, UP, Status
 from daemons.roles.bookings import Bookings
 from daemons.roles.checks import Checks
+from daemons.roles.flaps import Flaps
 from daemons.roles.shard_state import Item, ShardState
 from daemons.roles.tell import Teller
 from daemons.rules import lines
 from daemons.rules.booked import ack_after, begins_in_effect, comments_without_ack
-from daemons.rules.flapping import STARTED, STOPPED, after_result, recorded, thresholds
-from daemons.rules.notify import FLAPPING_START, FLAPPING_STOP
 from daemons.rules.output import split, told
 from daemons.rules.reach import reachability
 from daemons.rules.state import (
@@ -46,10 +45,11 @@ class Consumer:
     """Applies results to one shard."""
 
     def __init__(
-        self, state: ShardState, checks: Checks, teller: Teller, bookings: Bookings
+        self, state: ShardState, checks: Checks, teller: Teller, bookings: Bookings, flaps: Flaps
     ) -> None:
         """`checks` schedules what comes next, `teller` tells people, `bookings` has the downtimes."""
         self._bookings = bookings
+        self._flaps = flaps
         self._state = state
         self._checks = checks
         self._teller = teller
@@ -68,7 +68,7 @@ class Consumer:
         if move.state == OK and was == OK and not move.alert and status.state_type == HARD:
             status.attempt, status.last_state = 1, OK
             if status.flap_history:
-                self._flap(item, now)
+                self._flaps.after(item, now)
             if first:
                 status.last_change_wall = status.last_hard_change_wall = now.wall
             return
@@ -139,7 +139,9 @@ class Consumer:
             status.last_change_wall = now.wall
         if move.hard_changed:
             self._note_hard_change(status, now)
-        if move.changed or move.recovery:
+        if move.changed or move.hard_changed:
+            status.next_notification_wall = 0.0
+            status.no_more_notifications = False
             self._drop_ack(item, move)
         settings = state.globals
         retries = settings.log_host_retries if item.is_host else settings.log_service_retries
@@ -149,62 +151,27 @@ class Consumer:
                 lines.alert(item.key, move.state, move.alert_type, move.alert_attempt, text), now
             )
         self._teller.handle_event(item, move, now)
-        self._flap(item, now)
+        self._flaps.after(item, now)
         if begins_in_effect(move) and status.downtimes:
             self._bookings.pass_time(item, now, problem=True)
         if move.state_type == HARD and move.state != OK:
             self._teller.problem(item, now)
         elif move.recovery and move.hard_changed:
             self._teller.recovery(item, now)
-        if move.recovery:
+        if move.state == OK:
             _forget_problem(status)
         self._look_around(item, move, now)
 
     def _note_hard_change(self, status: Status, now: Now) -> None:
         status.hard_changes += 1
         status.last_hard_change_wall = now.wall
-        status.next_notification_wall = 0.0
-        status.no_more_notifications = False
-        if status.state != OK:
-            status.problem_wall = status.problem_wall or now.wall
+        status.problem_wall = now.wall if status.state != OK else 0.0
 
     def _drop_ack(self, item: Item, move: Move) -> None:
         status = item.status
         if status.ack is not None and ack_after(move, status.ack) is None:
             status.ack = None
             status.comments = comments_without_ack(status.comments)
-
-    def _flap(self, item: Item, now: Now) -> None:
-        """Judge whether the object changes too often, and say so when that has just begun or ended."""
-        status, traits, settings = item.status, item.traits, self._state.globals
-        low, high = thresholds(traits, settings, is_host=item.is_host)
-        flap = after_result(
-            status.flap_history,
-            status.flap_percent,
-            status.flapping,
-            status.state,
-            low=low,
-            high=high,
-            enabled=settings.enable_flap_detection and traits.flap_detection_enabled,
-            records=recorded(
-                status.state,
-                status.state_type,
-                traits.flap_detection_options,
-                is_host=item.is_host,
-            ),
-        )
-        status.flap_history, status.flap_percent = flap.history, flap.percent
-        status.flapping = flap.flapping
-        if flap.event == STARTED:
-            self._state.journal.log(
-                lines.flapping_started(item.key, flap.percent, flap.threshold), now
-            )
-            self._teller.say(item, FLAPPING_START, now, by=_flap_cause(status))
-        elif flap.event == STOPPED:
-            self._state.journal.log(
-                lines.flapping_stopped(item.key, flap.percent, flap.threshold), now
-            )
-            self._teller.say(item, FLAPPING_STOP, now, by=_flap_cause(status))
 
     def _look_around(self, item: Item, move: Move, now: Now) -> None:
         """Check what the change may have its cause in, or may have changed with it."""
@@ -244,7 +211,3 @@ def _forget_problem(status: Status) -> None:
     status.next_notification_wall = 0.0
     status.no_more_notifications = False
     status.told = ()
-
-
-def _flap_cause(status: Status) -> str:
-    return f"{status.hard_changes}.{status.applied_epoch}.{status.applied_seq}.{status.last_check_wall}"

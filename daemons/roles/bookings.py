@@ -187,9 +187,10 @@ class Bookings:
                 continue
             self._state.journal.log(line(item.key), now)
             downtime = event.downtime
+            said = event.what != What.CANCELLED  # as in Naemon
             self._teller.say(
                 item, _KINDS[event.what], now, by=downtime.command_id or f"downtime {downtime.id}",
-                author=downtime.author, comment=downtime.comment,
+                author=downtime.author if said else "", comment=downtime.comment if said else "",
             )  # fmt: skip
 
     def _trigger(self, number: int, source: Item, now: Now) -> None:

@@ -14,6 +14,7 @@ from daemons.model.objects import host_of
 from daemons.roles.apply import Consumer, Heard
 from daemons.roles.bookings import Bookings
 from daemons.roles.checks import Checks
+from daemons.roles.flaps import Flaps
 from daemons.roles.operations import Operations
 from daemons.roles.shard_state import Item, ShardState
 from daemons.roles.switches import SWITCHES, Switches
@@ -44,12 +45,13 @@ class Commands:
     def __init__(
         self, state: ShardState, checks: Checks, consumer: Consumer, bookings: Bookings,
         teller: Teller,
+        flaps: Flaps,
     ) -> None:  # fmt: skip
         """Ids applied by former owners are known from the records."""
         self._state = state
         self._consumer = consumer
         self._operations = Operations(state, checks, bookings, teller)
-        self._switches = Switches(state)
+        self._switches = Switches(state, flaps)
         known = sorted(
             (msgpack.decode(value, type=float), key)
             for key, value in state.extra.items()

@@ -51,6 +51,7 @@ class Operations:
             "DEL_SVC_DOWNTIME": self._cancel,
             "DEL_ALL_HOST_DOWNTIMES": self._cancel_all,
             "DEL_ALL_SVC_DOWNTIMES": self._cancel_all,
+            "DEL_DOWNTIME_BY_HOST_NAME": self._cancel_matching,
             "ADD_HOST_COMMENT": self._comment,
             "ADD_SVC_COMMENT": self._comment,
             "DEL_HOST_COMMENT": self._uncomment,
@@ -137,6 +138,19 @@ class Operations:
         if item is None:
             return _nobody(command)
         self._bookings.cancel_all(item, now)
+        return ""
+
+    def _cancel_matching(self, command: ExternalCommand, sent: Submitted, now: Now) -> str:
+        """Nagios 4: DEL_DOWNTIME_BY_HOST_NAME;host[;service[;start[;comment]]]."""
+        host, service, start, comment = (*command.args, "", "", "")[:4]
+        keys = [f"{host};{service}"] if service else [host, *self._state.service_keys.get(host, ())]
+        for key in keys:
+            item = self._state.items.get(key)
+            for downtime in item.status.downtimes if item is not None else ():
+                if start and downtime.start_wall != float(start):
+                    continue
+                if not comment or downtime.comment == comment:
+                    self._bookings.cancel(downtime.id, now)
         return ""
 
     # -- comments

@@ -18,6 +18,7 @@ from daemons.roles.brok_desk import BrokDesk
 from daemons.roles.checks import Checks
 from daemons.roles.command_lines import CommandLines
 from daemons.roles.commands import Commands
+from daemons.roles.flaps import Flaps
 from daemons.roles.outbox import Outbox
 from daemons.roles.role import Call
 from daemons.roles.shard_records import readable
@@ -62,8 +63,11 @@ class OwnedShard:
         self.checks = Checks(state, self.lines, now)
         self.teller = Teller(state, self.lines, self.outbox)
         self.bookings = Bookings(state, self.teller, now)
-        self.consumer = Consumer(state, self.checks, self.teller, self.bookings)
-        self.commands = Commands(state, self.checks, self.consumer, self.bookings, self.teller)
+        self.flaps = Flaps(state, self.teller)
+        self.consumer = Consumer(state, self.checks, self.teller, self.bookings, self.flaps)
+        self.commands = Commands(
+            state, self.checks, self.consumer, self.bookings, self.teller, self.flaps
+        )
         self.journal.ring.restore(readable(inherited.records)[0])
         self.journal.ring.lost_before(inherited.position)
         self.broks = BrokDesk(state)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from daemons.model.clock import Now
+from daemons.roles.flaps import Flaps
 from daemons.roles.shard_state import Item, ShardState
 from daemons.rules.commands import COMMANDS, ExternalCommand
 from daemons.wire.messages import Submitted
@@ -97,9 +98,10 @@ SWITCHES: dict[str, Switch] = {
 class Switches:
     """Obeys the commands of SWITCHES in one shard."""
 
-    def __init__(self, state: ShardState) -> None:
-        """Works on `state`."""
+    def __init__(self, state: ShardState, flaps: Flaps) -> None:
+        """Works on `state`; `flaps` is told when flap detection is switched."""
         self._state = state
+        self._flaps = flaps
 
     def obey(self, command: ExternalCommand, _from: Submitted, now: Now) -> str:
         """Set what `command` says. Returns why not, "" when it was done."""
@@ -119,6 +121,8 @@ class Switches:
         for item in items:
             item.status.modified = {**item.status.modified, switch.attribute: value}
             self._state.refresh(item)
+            if switch.attribute == "flap_detection_enabled":
+                self._flaps.switched(item, now)
             self._state.changed(item)
         return ""
 

@@ -1,0 +1,72 @@
+"""Flapping of a shard's objects: judged at each result, said when it begins and ends."""
+
+from collections.abc import Callable
+
+from daemons.model.clock import Now
+from daemons.roles.shard_state import Item, ShardState
+from daemons.roles.tell import Teller
+from daemons.rules import lines
+from daemons.rules.flapping import STARTED, STOPPED, after_result, recorded, thresholds
+from daemons.rules.notify import FLAPPING_DISABLED, FLAPPING_START, FLAPPING_STOP
+
+
+class Flaps:
+    """Watches one shard's objects."""
+
+    def __init__(self, state: ShardState, teller: Teller) -> None:
+        """Works on `state`."""
+        self._state = state
+        self._teller = teller
+
+    def after(self, item: Item, now: Now, *, counts: bool = True) -> None:
+        """Judge whether `item` changes too often; `counts`: a result has just come."""
+        status, traits, settings = item.status, item.traits, self._state.globals
+        low, high = thresholds(traits, settings, is_host=item.is_host)
+        options = traits.flap_detection_options
+        flap = after_result(
+            status.flap_history,
+            status.flap_percent,
+            status.flapping,
+            status.state,
+            low=low,
+            high=high,
+            enabled=settings.enable_flap_detection and traits.flap_detection_enabled,
+            records=counts
+            and recorded(status.state, status.state_type, options, is_host=item.is_host),
+        )
+        status.flap_history, status.flap_percent = flap.history, flap.percent
+        status.flapping = flap.flapping
+        if flap.event == STARTED:
+            self._say(item, FLAPPING_START, lines.flapping_started, flap.threshold, now)
+            # Told anew when it ends: counted from one again, so the cause has to be a new one.
+            status.notification_number = 0
+            status.hard_changes += 1
+        elif flap.event == STOPPED:
+            self._say(item, FLAPPING_STOP, lines.flapping_stopped, flap.threshold, now)
+
+    def switched(self, item: Item, now: Now) -> None:
+        """Flap detection of `item` was switched on or off."""
+        status = item.status
+        on = self._state.globals.enable_flap_detection and item.traits.flap_detection_enabled
+        if not on and status.flapping:
+            status.flapping = False
+            self._state.journal.log(lines.flapping_disabled(item.key), now)
+            self._teller.say(item, FLAPPING_DISABLED, now, by=_cause(item))
+        elif on:
+            self.after(item, now, counts=False)
+
+    def _say(
+        self,
+        item: Item,
+        kind: str,
+        line: Callable[[str, float, float], str],
+        threshold: float,
+        now: Now,
+    ) -> None:
+        self._state.journal.log(line(item.key, item.status.flap_percent, threshold), now)
+        self._teller.say(item, kind, now, by=_cause(item))
+
+
+def _cause(item: Item) -> str:
+    status = item.status
+    return f"{status.hard_changes}.{status.applied_epoch}.{status.applied_seq}.{status.last_check_wall}"

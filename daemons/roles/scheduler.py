@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from daemons.model.clock import Now
 from daemons.model.cluster import Cluster
+from daemons.model.objects import Key
+from daemons.model.status import Status
 from daemons.roles.borrowing import Borrowing
 from daemons.roles.highest import Highest
 from daemons.roles.owned import OwnedShard
@@ -151,6 +153,13 @@ class Scheduler:
             problems=tuple(problems),
             why=next((seat.why for seat in self.seats.values() if seat.why), ""),
         )
+
+    def statuses(self, shard: int) -> dict[Key, Status]:
+        """Return the statuses of a shard by key, {} while it is not active here. For looking only."""
+        seat = self.seats.get(shard)
+        if seat is None or seat.owned is None:
+            return {}
+        return {key: item.status for key, item in seat.owned.state.items.items()}
 
     # -- the roster
 

@@ -99,7 +99,8 @@ def bodies(tmp_path_factory):
         objects = GOLDEN / "configs" / "scenarios" / "objects.cfg"
         main.write_text(MAIN.format(objects=objects, soft=soft))
         loaded = load([str(main)], read)
-        made[soft] = [msgspec.msgpack.decode(data, type=ShardBody) for _, data in loaded.shards][0]
+        (_, data), *_ = loaded.shards
+        made[soft] = msgspec.msgpack.decode(data, type=ShardBody)
     return made
 
 

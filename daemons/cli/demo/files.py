@@ -73,8 +73,12 @@ class Layout(Struct, frozen=True):
     base: Path
     addresses: tuple[tuple[str, str], ...] = SERVERS
     extra_services: int = 0  # more services on commands that every machine has
+    watched: tuple[str, ...] = ()  # more services, each broken while flags/<name> is there
+    check_s: int = CHECK_S
+    retry_s: int = RETRY_S
     retention: str = ""  # "" = embedded sqlite; "host:port" = memcached there
     two_servers: bool = False  # without server2: no majority after a death
+    far_reactionner: bool = False  # the first reactionner on server2: its journal outlives server1
     lines: tuple[str, ...] = ()  # more for the main file
 
     @property
@@ -86,6 +90,11 @@ class Layout(Struct, frozen=True):
     def ledger(self) -> Path:
         """The folder of the ledgers."""
         return self.base / "ledger"
+
+    @property
+    def checks(self) -> int:
+        """How many hosts and services are checked."""
+        return len(HOSTS) + len(_services(self)) + len(_many(self))
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -137,7 +146,9 @@ def _daemons(layout: Layout) -> str:
                 more = "    modules      named-pipe\n"
             elif role == "scheduler" and retention:
                 more = f"    modules      {retention}\n"
-            blocks.append(_daemon(role, f"{role}-{suffix}", address[server], number, spare, more))
+            far = layout.far_reactionner and role == "reactionner" and not spare
+            at = address["server2" if far else server]
+            blocks.append(_daemon(role, f"{role}-{suffix}", at, number, spare, more))
     if not layout.two_servers:
         blocks.append(_daemon("poller", "poller-2", address["server2"], PORTS["poller"], 0, "    host_name    server2\n"))
     return "".join(blocks)
@@ -166,7 +177,7 @@ def _objects(layout: Layout) -> str:
             f"{script}/notify $NOTIFICATIONTYPE$ $HOSTNAME$/$SERVICEDESC$ $SERVICESTATE$ "
             "$SERVICENOTIFICATIONNUMBER$ $CONTACTNAME$",
         ),
-        FIXED_OBJECTS.format(check=CHECK_S, retry=RETRY_S),
+        FIXED_OBJECTS.format(check=layout.check_s, retry=layout.retry_s),
     ]
     parts += [_host(name, *more) for name, *more in HOSTS]
     for host, description, command in [*_services(layout), *_many(layout)]:
@@ -249,7 +260,10 @@ def _services(layout: Layout) -> Sequence[tuple[str, str, str]]:
         ("this-machine", "problem", "false"),
         ("this-machine", "acknowledged", "false"),
         ("this-machine", "downtime", "false"),
-        ("this-machine", "slow-alarm", f"test \\! -e {flags}/slow-alarm"),
+        *(
+            ("this-machine", name, f"test \\! -e {flags}/{name}")
+            for name in ("slow-alarm", *layout.watched)
+        ),
     )
 
 

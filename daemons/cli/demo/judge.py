@@ -70,18 +70,16 @@ def judge(
     `ordered_after`: a server whose pollers served only after the kill; the first check there counts
     as the first under the new scheduler.
     """
-    by_key: dict[str, list[Run]] = defaultdict(list)
-    for run in sorted(runs, key=lambda r: r.began):
-        by_key[run.key].append(run)
-    gaps = {key: _longest_gap(found, ended_at) for key, found in by_key.items()}
-    worst = max(gaps, key=lambda key: gaps[key], default="")
+    by_key = _by_key(runs)
+    gaps = {key: _gap_s(found, ended_at) for key, found in by_key.items()}
+    gap_s, gap_key = longest_gap(runs, ended_at)
     lost, cut = _lost(by_key, killed, killed_at)
     repeated, tagged, unended = _notifications(told)
     after = [r.began for r in runs if r.began > killed_at and r.server == ordered_after]
     return Findings(
         first_check_s=min(after) - killed_at if after else -1.0,
-        longest_gap_s=gaps.get(worst, 0.0),
-        longest_gap_key=worst,
+        longest_gap_s=gap_s,
+        longest_gap_key=gap_key,
         unanswered=tuple(
             f"{key} for {gap:.1f} s" for key, gap in sorted(gaps.items()) if gap > interval_s + GRACE_S
         ),
@@ -97,7 +95,25 @@ def judge(
     )
 
 
-def _longest_gap(runs: Sequence[Run], ended_at: float) -> float:
+def twice(runs: Sequence[Run], retry_s: float) -> tuple[str, ...]:
+    """Return the checks that began again before they could be due, on word of another owner."""
+    return _twice(_by_key(runs), retry_s)
+
+
+def longest_gap(runs: Sequence[Run], ended_at: float) -> tuple[float, str]:
+    """Return the longest time in seconds that a check was unanswered, and which; (0, "") for no runs."""
+    gaps = ((_gap_s(found, ended_at), key) for key, found in _by_key(runs).items())
+    return max(gaps, default=(0.0, ""))
+
+
+def _by_key(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    by_key: dict[str, list[Run]] = defaultdict(list)
+    for run in sorted(runs, key=lambda r: r.began):
+        by_key[run.key].append(run)
+    return by_key
+
+
+def _gap_s(runs: Sequence[Run], ended_at: float) -> float:
     """Seconds between two answers; also from the last one to the end of the observation."""
     ends = [run.ended for run in runs] + [ended_at]
     return max((b - a for a, b in zip(ends, ends[1:], strict=False)), default=0.0)
@@ -118,7 +134,6 @@ def _lost(by_key: dict[str, list[Run]], killed: str, killed_at: float) -> tuple[
 
 
 def _twice(by_key: dict[str, list[Run]], retry_s: float) -> tuple[str, ...]:
-    """Checks that began again before they could be due, on word of another owner."""
     return tuple(
         f"{key} at {before.began:.1f} on {before.server} and {after.began - before.began:.1f} s later on {after.server}"
         for key, runs in by_key.items()

@@ -1,4 +1,4 @@
-"""Reads the two ledgers that the demo's commands write. A torn last line is left out."""
+"""Reads the two ledgers that the demo's commands write, and a broker's log. A torn last line is left out."""
 
 from pathlib import Path
 
@@ -65,6 +65,11 @@ def read_told(ledger: Path) -> list[Told]:
             ended=what == "end",
         )  # fmt: skip
     return sorted(begun.values(), key=lambda told: told.began)
+
+
+def read_alerts(log: Path) -> list[str]:
+    """Return the ALERT lines of a broker's log, in the order written; none when there is no log yet."""
+    return [line for line in _lines(log) if " ALERT: " in line] if log.exists() else []
 
 
 def _lines(path: Path) -> list[str]:

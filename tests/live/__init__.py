@@ -1,0 +1,1 @@
+"""Tests that start real daemons on loopback networks of their own and kill them."""

@@ -95,6 +95,7 @@ class Borrowing:
         borrower.told = []
         for shard in owned:
             shard.checks.seen(asked.instance, asked.lent_seen)
+            shard.heard.add(asked.poller)
         by_id = {shard.state.id: shard for shard in owned}
         for batch in asked.batches:
             owner = by_id.get(batch.shard)
@@ -111,6 +112,8 @@ class Borrowing:
         for shard in owned:
             placed = shard.placed
             if want <= 0 or placed is None or asked.poller not in placed.pollers or shard.draining:
+                continue
+            if not shard.listened(now):
                 continue
             lent = shard.checks.lend(asked.instance, borrower.serial + 1, want, asked.tags, now)
             want -= sum(chunk.count for chunk in lent)

@@ -38,7 +38,7 @@ class BrokDesk:
             key[2:]: _position(value) for key, value in state.extra.items() if key.startswith("b/")
         }
 
-    def note(self, asked: TakeBroks, brokers: tuple[str, ...]) -> None:
+    def note(self, asked: TakeBroks, brokers: tuple[str, ...], now: Now) -> None:
         """Take the position in `asked` as stored; log lines that all `brokers` have are dropped."""
         if not asked.known or asked.n < 0:
             return
@@ -48,7 +48,9 @@ class BrokDesk:
         if position <= before:
             return
         if self._ring.lines_between(before, position):
-            self._state.keep("b/" + asked.broker, _encode(position), quiet=True)
+            # Soon: until it is kept, a new owner would send these lines to another broker again.
+            self._state.keep("b/" + asked.broker, _encode(position))
+            self._state.journal.hurry(now)
         everywhere = min((self._stored.get(b, (0, 0)) for b in brokers), default=(0, 0))
         self._state.journal.drop_lines(self._ring.forget_lines(everywhere))
 

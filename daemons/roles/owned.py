@@ -38,6 +38,9 @@ class Inheritance(msgspec.Struct, frozen=True):
     claims: Mapping[str, Claimed | None] = {}  # journals by reactionner, None = it did not answer
 
 
+LISTEN_S = 0.6  # a new owner hears the pollers for so long before it orders checks
+
+
 class OwnedShard:
     """One shard under one epoch."""
 
@@ -73,9 +76,20 @@ class OwnedShard:
         self.broks = BrokDesk(state)
         self.placed: Placed | None = None
         self.draining = False
+        self.began_mono = now.mono
+        self.heard: set[str] = set()  # pollers that have exchanged with this owner
         self.outbox.take_over(inherited.records, inherited.claims, sure=inherited.complete, now=now)
         state.shard_changed()
         self.journal.hurry(now)
+
+    def listened(self, now: Now) -> bool:
+        """Return whether every poller has had time to hand in what it holds of the owner before.
+
+        A check ordered again before its last result is in would make that result a late one.
+        """
+        if now.mono - self.began_mono >= LISTEN_S or self.placed is None:
+            return True
+        return self.heard.issuperset(self.placed.pollers)
 
     # -- results
 

@@ -244,7 +244,7 @@ class Scheduler:
         key = f"broks {asked.broker} {asked.shard}"
         first, until = self._patience.since(key, asked, asked.wait_s, now)
         if first:
-            shard.broks.note(asked, shard.placed.brokers if shard.placed is not None else ())
+            shard.broks.note(asked, shard.placed.brokers if shard.placed is not None else (), now)
         answer = shard.broks.answer(asked, now)
         if answer is None and now.mono < until:
             return Wait(until)

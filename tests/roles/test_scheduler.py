@@ -334,3 +334,17 @@ def test_the_end_in_order_gives_the_lease_back_first():
     assert one.handle(Shutdown("stopped"), stage.now) == Done()
     assert not stage.leases
     assert stage.store.status("web1;http").output == "last words"
+
+
+def test_a_new_owner_hears_all_pollers_before_it_orders_so_that_their_results_are_in():
+    stage = Stage()
+    scheduler = stage.add()
+    stage.place("one", pollers=("poll", "poll-away"))
+    while not (seat := scheduler.seats.get(1)) or seat.owned is None:
+        stage.run(0.05)
+    owned = seat.owned
+    owned.checks.check_at(owned.state.items["web1;http"], 0.0, stage.now, forced=True)
+
+    assert not stage.orders(stage.exchange())  # the other one has not spoken yet
+    stage.run(0.7)
+    assert stage.orders(stage.exchange())

@@ -48,6 +48,7 @@ class _Bid:
         self.epoch: Epoch = 0  # held; 0: none
         self.until = NEVER
         self.sought: Epoch = 0  # of the campaign under way
+        self.sought_claim = claim
         self.wait = NEVER  # not before then
         self.why = ""  # the last refusal, for people
 
@@ -195,6 +196,10 @@ class Claims:
                 lines.append(RenewLine(bid.name, bid.daemon, bid.instance, bid.epoch, bid.claim))
             elif now >= bid.wait:
                 lines.append(StatusLine(bid.name, bid.daemon, bid.instance, bid.claim))
+            elif bid.sought:  # an answer may have been lost
+                lines.append(
+                    GrantLine(bid.name, bid.daemon, bid.instance, bid.sought, bid.sought_claim)
+                )
         return self._round(tuple(lines), now, (*self._released,), (*self._gone,))
 
     def answered(self, server: int, votes: Votes, now: Mono) -> Round | None:
@@ -259,6 +264,7 @@ class Claims:
         self._strike(bid)
         ours = max(self.promises.issued.get(bid.name, 0), self.promises.least)
         bid.sought = next_epoch(max(self._seen.get(bid.name, 0), ours), self.server)
+        bid.sought_claim = bid.claim
         self.promises.issued[bid.name] = bid.sought
         self.promises.serial += 1
         return GrantLine(bid.name, bid.daemon, bid.instance, bid.sought, bid.claim)

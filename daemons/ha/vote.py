@@ -101,10 +101,8 @@ class Voter:
                     self._release(line)
                 case StatusLine():
                     answers.append(self._answer(line, self._refusal(line, now)))
-                case GrantLine():
-                    answers.append(self._answer(line, self._grant(line, now)))
-                case RenewLine():
-                    answers.append(self._answer(line, self._renew(line, now)))
+                case GrantLine() | RenewLine():
+                    answers.append(self._answer(line, self._bind(line, now)))
         return Votes(self.server, asked.serial, tuple(answers))
 
     def vouch(self, server: int, gone: tuple[str, ...]) -> None:
@@ -213,9 +211,26 @@ class Voter:
         heard = len(self._copies) == len(self._others())
         return heard and not any(copy.promises for copy in self._copies.values())
 
-    def _grant(self, line: GrantLine | RenewLine, now: Mono) -> str:
-        """Promise the lease, or return why not."""
+    def _bind(self, line: GrantLine | RenewLine, now: Mono) -> str:
+        """Grant or count anew, or return why not; a grant may be repeated, a renewal catch up on one."""
         promise = self.promised(line.name)
+        if line.epoch == promise.epoch and line.instance == promise.instance:
+            return self._renew(line, promise, now)
+        return self._grant(line, promise, now)
+
+    def _renew(self, line: GrantLine | RenewLine, promise: Promise, now: Mono) -> str:
+        if self.promises.state == "lost":
+            return "votes lost"
+        if line.epoch < self._highest(line.name):
+            return f"epoch {self._highest(line.name)} is known"
+        if self._freed_at(line.name, promise):
+            return "given back"
+        if why := self._blocked(promise, line.daemon):
+            return why
+        self._count(line.name, now)
+        return ""
+
+    def _grant(self, line: GrantLine | RenewLine, promise: Promise, now: Mono) -> str:
         if not self._above(line, promise):
             return f"promised {self._highest(line.name)} to {promise.daemon}"
         if why := self._refusal(line, now):
@@ -230,22 +245,6 @@ class Voter:
                 claim=max(promise.claim, line.claim),
             ),
         )
-        self._count(line.name, now)
-        return ""
-
-    def _renew(self, line: RenewLine, now: Mono) -> str:
-        """Count the lease anew, or return why not. Whoever missed the grant grants it now, by the same rules."""
-        promise = self.promised(line.name)
-        if line.epoch > promise.epoch:
-            return self._grant(line, now)
-        if line.epoch < self._highest(line.name) or line.instance != promise.instance:
-            return f"promised {self._highest(line.name)} to {promise.daemon}"
-        if self.promises.state == "lost":
-            return "votes lost"
-        if self._freed_at(line.name, promise):
-            return "given back"
-        if why := self._blocked(promise, line.daemon):
-            return why
         self._count(line.name, now)
         return ""
 

@@ -145,13 +145,26 @@ def test_two_daemons_of_one_server_never_claim_the_same_epoch():
 
 def test_one_campaign_at_a_time_the_next_after_a_random_wait():
     c = claims()
-    campaign(c)
+    grants = campaign(c)
     c.progressed("a", Mono(T + BEAT))
-    quiet = c.tick(Mono(T + 1.1 * BEAT))
-    assert quiet is not None and quiet.lines == ()
+    again = c.tick(Mono(T + 1.1 * BEAT))
+    assert again is not None and again.lines == grants.lines, "an answer may have been lost"
 
     c.progressed("a", Mono(T + 2))
     assert isinstance(c.tick(Mono(T + 2)).lines[0], StatusLine)
+
+
+def test_a_repeated_campaign_counts_from_its_own_sending():
+    c = claims()
+    grants = campaign(c)
+    c.answered(0, vote(grants, 0), Mono(T))
+    c.progressed("a", Mono(T + 0.5))
+    again = c.tick(Mono(T + 0.5))
+    c.answered(1, vote(again, 1), Mono(T + 0.5))
+    assert c.held("a", Mono(T + 0.5)) == (), "votes of two rounds"
+    c.answered(0, vote(again, 0), Mono(T + 0.6))
+
+    assert c.held("a", Mono(T + 0.6)) == (Held(SHARD, epoch(1, 1, 0), Mono(T + 0.5 + LEASE_S)),)
 
 
 def test_nothing_is_asked_between_two_beats():

@@ -95,13 +95,22 @@ def test_a_renewal_counts_the_lease_anew():
     assert ask(v, grant(3, "b", 1), at=START + 2 + L).ok
 
 
-@pytest.mark.parametrize("n", [1, 2])
-def test_an_epoch_not_above_the_promised_is_never_granted(n):
+@pytest.mark.parametrize(("n", "who"), [(1, "a"), (1, "b"), (2, "b")])
+def test_an_epoch_not_above_the_promised_is_never_granted(n, who):
     v = voter()
     ask(v, grant(2))
 
-    assert not ask(v, grant(n), at=START + 2 * L).ok
-    assert v.promised(SHARD).epoch == epoch(1, 2, 0)
+    assert not ask(v, grant(n, who), at=START + 2 * L).ok
+    assert v.promised(SHARD).epoch == epoch(1, 2, 0) and v.promised(SHARD).instance == "a"
+
+
+def test_a_repeated_grant_is_a_renewal_unless_the_lease_was_given_back():
+    v = voter()
+    ask(v, grant(1))
+
+    assert ask(v, grant(1), at=START + 1).ok
+    assert not ask(v, status("b"), at=START + L + 0.9).ok
+    assert not ask(v, ReleaseLine(SHARD, "a", epoch(1, 1, 0)), grant(1), at=START + 2).ok
 
 
 def test_the_holder_itself_may_claim_again_above_at_any_time():

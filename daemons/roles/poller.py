@@ -199,7 +199,8 @@ class Poller:
                 link.serial = 0  # it may be another instance
             self._unsend(asked.batches)
             return []
-        link.due_mono = link.sent_mono + PACE_S
+        learned = link.owns is not None and not link.owns  # it owned nothing until now
+        link.due_mono = link.sent_mono + (TICK_S if learned else PACE_S)
         link.owner, link.serial = answer.owner, answer.serial
         link.owns = {
             s.shard: s.epoch
@@ -258,14 +259,15 @@ class Poller:
         kept = [self._results[shard] for shard in shards if shard in self._results]
         if not serves and not any(kept):
             return []
-        want = self._room(scheduler) if serves else 0
+        probes = link.owns is not None and not link.owns and any(kept)
+        want = self._room(scheduler) if serves and not probes else 0
         waiting = sum(
             r.unsent_count for s in self._sendable(link, shards) if (r := self._results.get(s))
         )
         busy = (link.filled and want >= max(1, self.capacity // 4)) or waiting >= BATCH_FULL
         if now.mono < (link.sent_mono + TICK_S if busy else link.due_mono):
             return []
-        if not serves:
+        if not serves or probes:  # what it is to know comes before what it may order
             wait_s = 0.0
         elif self.running or self._aside or any(kept):
             wait_s = PACE_S  # a result that ends meanwhile must not wait longer

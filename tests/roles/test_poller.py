@@ -188,8 +188,22 @@ def test_results_are_not_thrown_at_a_scheduler_that_says_it_owns_nothing():
 
     call = must(asked(role.tick(at(3))))
     assert exchange(call).batches == ()
-    role.answered(call, lent(serial=9), at(3.1))
-    assert len(exchange(must(asked(role.tick(at(4))))).batches) == 1
+    role.answered(call, lent(serial=9), at(3.01))
+    assert len(exchange(must(asked(role.tick(at(3.06))))).batches) == 1
+
+
+def test_a_new_owner_is_given_the_results_before_it_is_asked_for_orders():
+    """The drill lost results: a new owner ordered checks anew whose results were on their way to it."""
+    role = enrolled()
+    role.answered(must(asked(role.tick(at(1)))), lent(CHUNK), at(1.01))
+    role.handle(RanChunk(0, 10, b"r"), at(1.02))
+    role.answered(must(asked(role.tick(at(2)))), NotMine("not yet"), at(2.1))
+
+    probe = must(asked(role.tick(at(3))))
+    assert (exchange(probe).want, exchange(probe).wait_s) == (0, 0.0)
+    role.answered(probe, lent(serial=9), at(3.01))
+    handed_in = exchange(must(asked(role.tick(at(3.06)))))
+    assert len(handed_in.batches) == 1 and handed_in.want > 0
 
 
 def test_results_given_to_an_owner_that_had_just_let_go_of_the_shard_are_due_at_once():
@@ -199,9 +213,9 @@ def test_results_given_to_an_owner_that_had_just_let_go_of_the_shard_are_due_at_
     role.answered(must(asked(role.tick(at(2)))), lent(), at(2.1))
     role.handle(RanChunk(0, 5, b"second"), at(2.2))
     role.answered(must(asked(role.tick(at(3)))), lent(shards=()), at(3.1))
-    role.answered(must(asked(role.tick(at(4)))), lent(), at(4.1))
+    calls = role.answered(must(asked(role.tick(at(4)))), lent(), at(4.1))
 
-    assert b"second" in [b.data for b in exchange(must(asked(role.tick(at(5))))).batches]
+    assert b"second" in [b.data for b in exchange(must(asked(calls))).batches]
 
 
 def test_results_that_are_not_confirmed_for_long_are_sent_again():

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 from daemons.cli.reach import Keys, peers, port_of, where
 from daemons.ha.terms import Terms
 from daemons.model.cluster import Cluster, DaemonDef, RoleName
-from daemons.modules import broker_modules, receiver_modules
 from daemons.net import clock
 from daemons.net.durable import Durable
 from daemons.net.home import Bundle, Home

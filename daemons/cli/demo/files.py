@@ -92,9 +92,14 @@ class Layout(Struct, frozen=True):
         return self.base / "ledger"
 
     @property
+    def services(self) -> int:
+        """How many services there are."""
+        return len(_services(self)) + len(_many(self))
+
+    @property
     def checks(self) -> int:
         """How many hosts and services are checked."""
-        return len(HOSTS) + len(_services(self)) + len(_many(self))
+        return len(HOSTS) + self.services
 
     @property
     def servers(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ the command line by the scheduler: so the commands themselves tell whether it re
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -116,14 +117,14 @@ def _by_key(runs: Sequence[Run]) -> dict[str, list[Run]]:
 def _gap_s(runs: Sequence[Run], ended_at: float) -> float:
     """Seconds between two answers; also from the last one to the end of the observation."""
     ends = [run.ended for run in runs] + [ended_at]
-    return max((b - a for a, b in zip(ends, ends[1:], strict=False)), default=0.0)
+    return max((b - a for a, b in pairwise(ends)), default=0.0)
 
 
 def _lost(by_key: dict[str, list[Run]], killed: str, killed_at: float) -> tuple[tuple[str, ...], int]:
     """Results that the next order of the same object does not know of."""
     lost, cut = [], 0
     for key, runs in by_key.items():
-        for before, after in zip(runs, runs[1:], strict=False):
+        for before, after in pairwise(runs):
             if after.last_check >= int(before.began) - 1:
                 continue
             if before.server == killed and before.ended > killed_at - CUT_S:
@@ -137,7 +138,7 @@ def _twice(by_key: dict[str, list[Run]], retry_s: float) -> tuple[str, ...]:
     return tuple(
         f"{key} at {before.began:.1f} on {before.server} and {after.began - before.began:.1f} s later on {after.server}"
         for key, runs in by_key.items()
-        for before, after in zip(runs, runs[1:], strict=False)
+        for before, after in pairwise(runs)
         if after.began - before.began < EARLY * retry_s and after.last_check <= before.last_check
     )
 

@@ -4,6 +4,7 @@ The one thing to know: the seat outlives the ownership. Body and copy stay when 
 taking the shard up again needs nothing from anybody.
 """
 
+import logging
 from collections.abc import Mapping
 
 from daemons.model.clock import Now
@@ -32,6 +33,8 @@ from daemons.wire.messages import (
     ShardHeld,
     Want,
 )
+
+log = logging.getLogger(__name__)
 
 FENCE_S = 1.0  # a reactionner that is silent for so long is taken for dead
 LOAD_S = 3.0
@@ -206,6 +209,9 @@ class ShardSeat:
         self.why = why
         if owned is None:
             return
+        log.warning(
+            "left shard=%d scheduler=%s epoch=%d why=%r", self.shard, self.me, owned.epoch, why
+        )
         self._spent = max(self._spent, owned.epoch)
         self._back_mono = now.mono + FENCED_S
         owned.journal.seal(now)
@@ -262,6 +268,12 @@ class ShardSeat:
         self.copy.highest = taking.epoch
         self.owned.place(self.placed, self.me)
         self.why = f"took over with {len(inherited.records)} records"
+        silent = sorted(name for name, claim in taking.claims.items() if claim is None)
+        log.info(
+            "took shard=%d scheduler=%s epoch=%d records=%d complete=%s silent_reactionners=%s",
+            self.shard, self.me, taking.epoch, len(inherited.records), inherited.complete,
+            ",".join(silent) or "none",
+        )  # fmt: skip
         return self.owned.tick(now, degraded=False)
 
     def _new_body(self, now: Now) -> None:

@@ -5,7 +5,7 @@ and once closed (run out, given back, fenced) its epoch is never taken up again:
 later give nothing back. Rules: ARCHITECTURE.md, "Leases and epochs".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Literal
 
 from msgspec import Struct
@@ -130,6 +130,11 @@ class Claims:
         """Seek and renew `name` for `instance` no longer; what it holds runs out by itself."""
         if bid := self._bids.pop((name, instance), None):
             self._close(bid)
+
+    def drop_all_but(self, instance: str, names: Collection[str]) -> None:
+        """Drop whatever `instance` seeks or holds that is not in `names`: the wants of its last beat."""
+        for key in [k for k in self._bids if k[1] == instance and k[0] not in names]:
+            self.drop(*key)
 
     def release(self, name: str, instance: str, epoch: Epoch, now: Mono) -> None:
         """`instance` has stopped acting under `epoch` and gives the lease back; it seeks it no longer."""

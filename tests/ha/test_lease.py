@@ -330,6 +330,15 @@ def test_a_dropped_lease_runs_out_by_itself():
     assert c.tick(Mono(T + 0.5)).lines == ()
 
 
+def test_what_a_daemon_wants_no_more_is_sought_no_more():
+    c = claims()
+    seek(c)
+    c.want("arbiter", "s-1", "a", (0, 0), Mono(T))
+    c.drop_all_but("a", {"arbiter"})
+
+    assert [line.name for line in c.tick(Mono(T)).lines] == ["arbiter"]
+
+
 def test_the_gone_are_vouched_for_and_seek_no_more():
     c = claims()
     holding(c)

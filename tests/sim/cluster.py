@@ -1,15 +1,12 @@
-"""The documented set-up inside the simulator: every role as in production, the world around it faked.
+"""The documented set-up inside the simulator: every role as in production, the world around it faked."""
 
-The fakes are what the roles' local services are in production: plugin workers, stores, journals,
-module files. What they did is the ledger that the checkers read.
-"""
-
-from collections import defaultdict
+import logging
+from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
-from daemons.ha.terms import Terms
-from daemons.model.check import Order, Result
+from daemons.ha.terms import SplitPolicy, Terms
 from daemons.model.cluster import ROLES, Cluster, DaemonDef, ServerDef
 from daemons.model.objects import (
     Command,
@@ -22,49 +19,66 @@ from daemons.model.objects import (
     Traits,
     Way,
 )
-from daemons.net.retain import Retainer
 from daemons.roles.arbiter import Arbiter, Compiled
 from daemons.roles.broker import Broker
 from daemons.roles.keeper import Keeper
 from daemons.roles.poller import Poller
 from daemons.roles.reactionner import Reactionner
 from daemons.roles.receiver import Receiver
+from daemons.roles.role import Role
 from daemons.roles.scheduler import Scheduler
-from daemons.wire.codec import decode_delta
 from daemons.wire.messages import (
     DaemonEnded,
     DaemonStarted,
     Done,
-    Fed,
-    Feed,
-    Journal,
     Message,
-    RanChunk,
-    Register,
-    RunChunk,
-    Spool,
     StartDaemon,
-    StopDaemon,
 )
-from retention.memory import MemoryRetention
+from tests.sim import weaker
 from tests.sim.network import Node, Server, Sim
+from tests.sim.network import Service as LocalService
+from tests.sim.services import Services
 
+if TYPE_CHECKING:
+    from tests.sim.checkers import Checker
+
+SHARD = 1
 HOSTS = 3
 INTERVAL_S, RETRY_S = 4.0, 2.0
 ENCODE = msgspec.msgpack.Encoder().encode
-ORDERS = msgspec.msgpack.Decoder(list[Order])
+KEYS = tuple([f"h{n}" for n in range(HOSTS)] + [f"h{n};s" for n in range(HOSTS)])
+PASSIVE = "h0;passive"
+
+
+class Setup(Struct, frozen=True, kw_only=True):
+    """One kind of cluster and of run."""
+
+    servers: int = 3
+    split_policy: SplitPolicy = "takeover"  # of two servers
+    shared_store: bool = True  # a store like memcached beside each scheduler's own
+    kinds: tuple[str, ...] = ()  # more faults of these kinds
+    faults_s: float = 60.0
+    settle_s: float = 60.0
+    without: frozenset[str] = frozenset()  # protections taken away
+
+    @property
+    def two_sided(self) -> bool:
+        """Both sides of a split may act: what two servers cannot promise."""
+        return self.servers == 2 and self.split_policy == "takeover"
 
 
 def body() -> ShardBody:
-    """Three hosts, one behind another, with a service each; one contact; notifications once."""
+    """Three hosts, one behind another, with a service each; one contact, told once of each problem."""
     host = Traits(
         check_command="check_host", check_interval_s=INTERVAL_S, retry_interval_s=RETRY_S,
         max_check_attempts=2, notification_options=("d", "u", "r"), contacts=("ops",),
-        notification_interval_s=0.0,
+        notification_interval_s=0.0, flap_detection_enabled=False,
     )  # fmt: skip
     service = msgspec.structs.replace(
-        host, check_command="check_service", notification_options=("w", "u", "c", "r")
-    )
+        host, check_command="check_service", notification_options=("w", "u", "c", "r"),
+        event_handler="repair", event_handler_enabled=True,
+    )  # fmt: skip
+    passive = Traits(max_check_attempts=1, check_interval_s=0.0, active_checks_enabled=False)
     way = Way(
         name="ops",
         host_notification_options=("d", "u", "r"),
@@ -73,24 +87,30 @@ def body() -> ShardBody:
         service_notification_commands=("tell_service",),
     )
     return ShardBody(
-        id=1,
+        id=SHARD,
         realm="All",
         cluster="sim",
-        traits=(host, service),
-        hosts=tuple(Host(f"h{n}", f"10.0.0.{n}", f"h{n}", 0, ("h0",) if n == 1 else ()) for n in range(HOSTS)),
-        services=tuple(Service(f"h{n}", "s", 1) for n in range(HOSTS)),
+        traits=(host, service, passive),
+        hosts=tuple(
+            Host(f"h{n}", f"10.0.0.{n}", f"h{n}", 0, ("h0",) if n == 1 else ())
+            for n in range(HOSTS)
+        ),
+        services=(*(Service(f"h{n}", "s", 1) for n in range(HOSTS)), Service("h0", "passive", 2)),
         contacts=(Contact(name="ops", ways=(way,)),),
         commands=(
             Command("check_host", "check $HOSTNAME$"),
             Command("check_service", "check $HOSTNAME$;$SERVICEDESC$"),
-            Command("tell_host", "tell $HOSTNAME$ $NOTIFICATIONTYPE$ $HOSTSTATE$"),
-            Command("tell_service", "tell $HOSTNAME$;$SERVICEDESC$ $NOTIFICATIONTYPE$ $SERVICESTATE$"),
+            Command("repair", "repair $HOSTNAME$;$SERVICEDESC$ $SERVICESTATE$"),
+            Command("tell_host", "tell $HOSTNAME$ $NOTIFICATIONTYPE$ $HOSTSTATE$ $NOTIFICATIONCOMMENT$"),
+            Command(
+                "tell_service",
+                "tell $HOSTNAME$;$SERVICEDESC$ $NOTIFICATIONTYPE$ $SERVICESTATE$ $NOTIFICATIONCOMMENT$",
+            ),
         ),
-        globals=Globals(interval_length_s=1.0),
+        globals=Globals(
+            interval_length_s=1.0, max_host_check_spread_s=4.0, max_service_check_spread_s=4.0
+        ),
     )
-
-
-KEYS = tuple([f"h{n}" for n in range(HOSTS)] + [f"h{n};s" for n in range(HOSTS)])
 
 
 def definitions(servers: int) -> Cluster:
@@ -111,71 +131,65 @@ def definitions(servers: int) -> Cluster:
     )
 
 
-class Ledger:
-    """What really happened, written by the fakes."""
-
-    def __init__(self) -> None:
-        self.checks: list[tuple[float, str, str, int, int, int]] = []  # s, poller, key, epoch, seq, code
-        self.told: list[tuple[float, str, str, bool, str]] = []  # s, reactionner, id, tagged, command
-        self.lines: dict[str, list[tuple[int, int, str]]] = defaultdict(list)  # broker: (epoch, n, text)
-        self.gaps = 0
-        self.obeyed: dict[tuple[str, int], int] = {}  # (poller, shard): highest epoch run
-        self.stale_runs: list[str] = []
-        self.results = 0
-
-
 class World:
     """A cluster in a simulator."""
 
-    def __init__(
-        self, seed: int, servers: int = 3, shared_store: bool = True, without: frozenset[str] = frozenset(),
-        split_policy: str = "takeover",
-    ) -> None:  # fmt: skip
-        self.sim = Sim(seed, without=without)
-        self.without = without
-        self.cluster = definitions(servers)
-        self.terms = Terms(split_policy="takeover" if split_policy == "takeover" else "hold")
-        self.shard_body = body()
-        data = ENCODE(self.shard_body)
-        self.shard = ShardDef(1, "All", "v1", HOSTS, HOSTS)
-        self.compiled = Compiled((self.shard,), {"v1": data}, "cfg1")
-        self.ledger = Ledger()
+    checker: "Checker"
+
+    def __init__(self, seed: int, setup: Setup) -> None:
+        logging.disable(logging.CRITICAL)  # the trace tells the story
+        self.setup = setup
+        self.without = setup.without
+        self.sim = Sim(seed, tick_s=0.08, lies_after_s=8.0 if "persist" in self.without else 1e9)
+        self.sim.instead = weaker.instead(self.without)
+        self.cluster = definitions(setup.servers)
+        self.terms = Terms(split_policy=setup.split_policy)
+        data = ENCODE(body())
+        shard = ShardDef(SHARD, "All", "v1", HOSTS, HOSTS)
+        self.compiled = Compiled((shard,), {"v1": data}, "cfg1")
         self.broken: set[str] = set()  # keys that are not well
-        self.store = MemoryRetention()  # shared, as memcached
-        self.shared_store = shared_store
-        self.store_away = False
-        self.disks: dict[str, dict[str, object]] = defaultdict(dict)  # by node: what its services keep
+        self.services = Services(self)
+        self.ledger = self.services.ledger
         self.tokens = 0
-        self.instances: dict[str, str] = {}  # instance -> daemon
+        self._make_nodes()
+
+    def _make_nodes(self) -> None:
+        sim = self.sim
         for server in self.cluster.servers:
-            self.sim.servers[server.name] = Server(self.sim, server.name, server.index)
-        for server in self.cluster.servers:
+            machine = sim.servers[server.name] = Server(sim, server.name, server.index)
             name = f"keeper@{server.name}"
-            self.sim.nodes[name] = Node(
-                self.sim, name, self.sim.servers[server.name],
-                lambda node, disk, server=server: self._keeper(node, disk, server),  # type: ignore[misc]
+            sim.nodes[name] = Node(
+                sim, name, machine,
+                lambda node, disk, server=server: self._keeper(node, disk, server),
                 self._keeper_services,
             )  # fmt: skip
         for define in self.cluster.daemons:
-            self.sim.nodes[define.name] = Node(
-                self.sim, define.name, self.sim.servers[define.address],
-                lambda node, disk, define=define: self._daemon(node, disk, define),  # type: ignore[misc]
-                lambda node, define=define: self._services(node, define),  # type: ignore[misc]
+            sim.nodes[define.name] = Node(
+                sim, define.name, sim.servers[define.address],
+                lambda node, disk, define=define: self._daemon(node, disk, define),
+                lambda node, define=define: self.services.of(node, define),
             )  # fmt: skip
+
+    def begin(self) -> None:
+        """Start every server."""
         for server in self.cluster.servers:
             self.sim.nodes[f"keeper@{server.name}"].start()
 
     # -- roles
 
     def token(self) -> str:
+        """A text that was never given before."""
         self.tokens += 1
         return f"{self.tokens:06x}"
 
-    def role(self, name: str) -> object:
-        return self.sim.nodes[name].role
+    def schedulers(self) -> list[tuple[Node, Scheduler]]:
+        """All schedulers that run."""
+        return [
+            (node, node.role) for node in self.sim.nodes.values() if isinstance(node.role, Scheduler)
+        ]
 
     def _keeper(self, node: Node, disk: bytes, server: ServerDef) -> Keeper:
-        return Keeper(
+        keeper = Keeper(
             instance=self.token(),
             pid=node.life,
             cluster=self.cluster,
@@ -185,89 +199,86 @@ class World:
             is_new=not disk and node.life == 1,
             jitter=self.sim.random.random,
         )
+        weaker.weaken_keeper(keeper, self.without, node.server.now().mono)
+        return keeper
 
-    def _daemon(self, node: Node, disk: bytes, define: DaemonDef):
-        instance = self.token()
-        self.instances[instance] = define.name
+    def _daemon(self, node: Node, disk: bytes, define: DaemonDef) -> Role:
         common = {
-            "name": define.name, "instance": instance, "pid": node.life, "cluster": self.cluster,
-            "durable": disk,
+            "name": define.name, "instance": self.token(), "pid": node.life,
+            "cluster": self.cluster, "durable": disk,
         }  # fmt: skip
+        kept = self.services.disk(define.name)
+        role: Role
         match define.role:
             case "arbiter":
-                return Arbiter(**common, compiled=self.compiled, lease_s=self.terms.lease_s)
+                role = Arbiter(**common, compiled=self.compiled, lease_s=self.terms.lease_s)
             case "scheduler":
-                return Scheduler(**common, tokens=self.token, without=self.without)
+                role = Scheduler(**common, tokens=self.token, without=self.without)
             case "poller":
-                return Poller(**common, capacity=32)
+                role = Poller(**common, capacity=32)
             case "reactionner":
-                journal: dict = self.disks[define.name].setdefault("journal", {})  # type: ignore[assignment]
-                return Reactionner(
-                    **common, journal={s: list(entries.values()) for s, entries in journal.items()}
-                )
+                journal = {s: list(entries.values()) for s, entries in kept.journal.items()}
+                role = Reactionner(**common, journal=journal)
             case "broker":
-                positions: dict = self.disks[define.name].setdefault("positions", {})  # type: ignore[assignment]
-                return Broker(**common, positions=dict(positions))
+                role = Broker(**common, positions=dict(kept.positions))
             case "receiver":
-                spool: dict = self.disks[define.name].setdefault("spool", {})  # type: ignore[assignment]
-                return Receiver(**common, spooled=tuple(spool.values()))
+                role = Receiver(**common, spooled=tuple(kept.spool.values()))
+        weaker.weaken(role, define.role, self.without)
+        return role
 
-    # -- local services
-
-    def _keeper_services(self, node: Node):
-        def apply(message: Message) -> Message | None:
-            match message:
-                case StartDaemon(name):
-                    daemon = self.sim.nodes[name]
-                    if not daemon.runs:
-                        daemon.start()
-                    return self._started(name, adopted=False)
-                case StopDaemon():
-                    return Done()
+    def _keeper_services(self, node: Node) -> dict[str, LocalService]:
+        def apply(message: Message) -> Message:
+            if isinstance(message, StartDaemon):
+                daemon = self.sim.nodes[message.name]
+                adopted = daemon.runs
+                if not adopted:
+                    daemon.start()
+                return self._started(message.name, adopted)
             return Done()
 
         for define in self.cluster.on(node.server.name):
             if self.sim.nodes[define.name].runs:
+                started = self._started(define.name, adopted=True)
                 self.sim.later(
-                    0.05, node,
-                    lambda name=define.name: node.enter(self._started(name, adopted=True), lambda _: None),  # type: ignore[misc]
-                )  # fmt: skip
-        return {"daemons": apply, "names": lambda m: Done() if isinstance(m, Register) else None}
+                    0.01, node, lambda started=started: node.enter(started, lambda _: None)
+                )
+        return {"daemons": apply, "names": lambda message: Done()}
 
     def _started(self, name: str, adopted: bool) -> DaemonStarted:
         node = self.sim.nodes[name]
-        instance = node.role.instance if node.role else ""
-        return DaemonStarted(name, node.life, instance, self.sim.now_s, adopted)
+        assert node.role is not None
+        return DaemonStarted(name, node.life, node.role.instance, self.sim.now_s, adopted)
+
+    # -- deaths
 
     def crash(self, name: str) -> None:
         """End a process; its keeper learns of it and vouches once its whole tree is gone."""
-        node = self.sim.nodes[name]
+        node, random = self.sim.nodes[name], self.sim.random
         if node.role is None:
             return
-        instance = node.role.instance
-        pid = node.life
         self.sim.note(f"crash {name}")
-        node.crash()
         if name.startswith("keeper@"):
-            self.sim.later(self.sim.random.uniform(0.3, 3.0), None, lambda: self.restart_keeper(name))
+            node.crash()
+            self.sim.later(random.uniform(0.3, 3.0), None, lambda: self._restart_keeper(name))
             return
+        ended = DaemonEnded(name, node.life, node.role.instance, -9)
         keeper = self.sim.nodes[f"keeper@{node.server.name}"]
-        ended = DaemonEnded(name, pid, instance, -9)
-        self.sim.later(
-            self.sim.random.uniform(0.01, 0.3), keeper, lambda: keeper.enter(ended, lambda _: None)
-        )
+        after_s = random.uniform(0.01, 0.3)
+        if "vouching" in self.without:  # its keeper speaks too early: the process acts on for a while
+            self.sim.later(random.uniform(1.0, 4.0), node, node.crash)
+        else:
+            node.crash()
+        if keeper.runs:
+            self.sim.later(after_s, keeper, lambda: keeper.enter(ended, lambda _: None))
 
-    def restart_keeper(self, name: str) -> None:
+    def _restart_keeper(self, name: str) -> None:
         node = self.sim.nodes[name]
         if not node.runs and not node.server.dead:
             self.sim.note(f"restart {name}")
             node.start()
-            self._bury_unseen(node)
-
-    def _bury_unseen(self, keeper: Node) -> None:
-        """What ended while no keeper was there is found not running, and started again."""
 
     def kill_server(self, name: str) -> None:
+        """Cut the power."""
         self.sim.note(f"power off {name}")
         server = self.sim.servers[name]
         server.dead = True
@@ -276,106 +287,9 @@ class World:
                 node.crash()
 
     def power_on(self, name: str) -> None:
+        """Boot it, if it was off."""
         server = self.sim.servers[name]
         if server.dead:
             self.sim.note(f"power on {name}")
             server.dead = False
             self.sim.nodes[f"keeper@{name}"].start()
-
-    def _services(self, node: Node, define: DaemonDef):
-        match define.role:
-            case "poller":
-                return {"exec": lambda message: self._run_checks(node, message)}
-            case "reactionner":
-                return {
-                    "exec": lambda message: self._run_actions(node, message),
-                    "journal": lambda message: self._journal(node, message),
-                }
-            case "scheduler":
-                return self._retention(node)
-            case "broker":
-                return {"modules": lambda message: self._feed(node, message)}
-            case "receiver":
-                return {"spool": lambda message: self._spool(node, message)}
-        return {}
-
-    def _retention(self, node: Node):
-        local = self.disks[node.name].setdefault("store", MemoryRetention())
-        stores = {"local": local} | ({"shared": self.store} if self.shared_store else {})
-        retainer = Retainer("sim", stores, frozenset({"local"}))
-
-        def apply(message: Message) -> Message | None:
-            if self.store_away and self.sim.random.random() < 0.7:
-                return None
-            return retainer.apply(message)
-
-        return {"retention": apply}
-
-    def _run_checks(self, node: Node, message: Message) -> Message:
-        assert isinstance(message, RunChunk)
-        for order in ORDERS.decode(message.data):
-            top = self.ledger.obeyed.get((node.name, order.shard), 0)
-            if order.epoch < top:
-                self.ledger.stale_runs.append(f"{node.name} ran {order.object} of epoch {order.epoch} after {top}")
-            self.ledger.obeyed[(node.name, order.shard)] = max(top, order.epoch)
-            self.sim.later(
-                self.sim.random.uniform(0.02, 0.4), node, lambda order=order: self._ran(node, order)  # type: ignore[misc]
-            )
-        return Done()
-
-    def _ran(self, node: Node, order: Order) -> None:
-        key = order.command.removeprefix("check ")
-        assert key == order.object, (key, order.object)
-        code = 2 if key in self.broken else 0
-        self.ledger.checks.append((self.sim.now_s, node.name, key, order.epoch, order.seq, code))
-        result = Result(
-            order.shard, order.epoch, order.object, order.seq, code, node.server.now().wall, 0.1, f"{key} {code}"
-        )
-        node.enter(RanChunk(order.shard, 1, ENCODE([result])), lambda _: None)
-
-    def _run_actions(self, node: Node, message: Message) -> Message:
-        assert isinstance(message, RunChunk)
-        for order in ORDERS.decode(message.data):
-            tagged = bool(order.env.get("SHINKEN_NOTIFICATION_TAG"))
-            self.ledger.told.append((self.sim.now_s, node.name, order.object, tagged, order.command))
-            self.sim.note(f"{node.name} runs {order.command!r} id={order.object[:8]} tagged={tagged}")
-            result = Result(order.shard, order.epoch, order.object, order.seq, 0, 0.0, 0.1, "")
-            self.sim.later(
-                self.sim.random.uniform(0.02, 0.6), node,
-                lambda result=result: node.enter(RanChunk(result.shard, 1, ENCODE([result])), lambda _: None),  # type: ignore[misc]
-            )  # fmt: skip
-        return Done()
-
-    def _journal(self, node: Node, message: Message) -> Message:
-        assert isinstance(message, Journal)
-        journal: dict = self.disks[node.name].setdefault("journal", {})  # type: ignore[assignment]
-        kept = journal.setdefault(message.shard, {})
-        for entry in message.entries:
-            kept[entry.id] = entry
-        for gone in message.forget:
-            kept.pop(gone, None)
-        return Done()
-
-    def _spool(self, node: Node, message: Message) -> Message:
-        assert isinstance(message, Spool)
-        spool: dict = self.disks[node.name].setdefault("spool", {})  # type: ignore[assignment]
-        for item in message.items:
-            spool[item.id] = item
-        for gone in message.forget:
-            spool.pop(gone, None)
-        return Done()
-
-    def _feed(self, node: Node, message: Message) -> Message:
-        assert isinstance(message, Feed)
-        positions: dict = self.disks[node.name].setdefault("positions", {})  # type: ignore[assignment]
-        last = positions.get(message.shard, (0, 0))
-        self.ledger.gaps += message.gap
-        for data in message.deltas:
-            delta = decode_delta(data)
-            if (delta.epoch, delta.n) <= tuple(last):
-                continue
-            last = (delta.epoch, delta.n)
-            for line in delta.logs:
-                self.ledger.lines[node.name].append((delta.epoch, delta.n, line.text))
-        positions[message.shard] = (message.epoch, message.n)
-        return Fed(message.shard, message.epoch, message.n)

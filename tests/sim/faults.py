@@ -4,8 +4,8 @@ from tests.sim.cluster import KEYS, World
 
 KINDS = (
     "cut", "cut", "asym", "loss", "loss", "heal", "heal", "heal", "crash", "crash", "crash", "pause",
-    "pause", "keeper", "server", "power", "power", "freeze", "store", "amnesia", "truth", "truth",
-    "truth", "truth",
+    "pause", "keeper", "server", "power", "power", "freeze", "vm", "store", "amnesia", "skew", "hang",
+    "truth", "truth", "truth", "truth",
 )  # fmt: skip
 
 
@@ -15,6 +15,7 @@ class Faults:
     def __init__(self, world: World, until_s: float) -> None:
         self.world = world
         self.until_s = until_s
+        self.kinds = KINDS + world.setup.kinds
         self.healed = False
         world.sim.later(8.0, None, self.next)
 
@@ -24,9 +25,10 @@ class Faults:
         if sim.now_s >= self.until_s:
             self.heal()
             return
-        kind = sim.random.choice(KINDS)
+        kind = sim.random.choice(self.kinds)
         servers = sorted(sim.servers)
         a, b = sim.random.sample(servers, 2)
+        sim.note(f"fault {kind} {a} {b}")
         match kind:
             case "cut":
                 sim.cut |= {(a, x) for x in servers if x != a} | {(x, a) for x in servers if x != a}
@@ -39,8 +41,9 @@ class Faults:
             case "crash":
                 world.crash(sim.random.choice(world.cluster.daemons).name)
             case "pause":
-                node = sim.nodes[sim.random.choice(sorted(sim.nodes))]
-                node.paused_until_s = sim.now_s + sim.random.uniform(0.2, 6.0)
+                self._pause(sim.random.choice(sorted(sim.nodes)), sim.random.uniform(0.2, 6.0))
+            case "hang":
+                self._pause(sim.random.choice(("arbiter-1", "scheduler-1", "scheduler-9")), 10.0)
             case "keeper":
                 world.crash(f"keeper@{a}")
             case "server":
@@ -48,26 +51,42 @@ class Faults:
                     world.kill_server(a)
             case "power":
                 self._power_on()
-            case "freeze":
-                until_s = sim.now_s + sim.random.uniform(0.5, 6.0)
-                for node in sim.nodes.values():
-                    if node.server.name == a:
-                        node.paused_until_s = until_s
+            case "freeze" | "vm":
+                self._freeze(a, sim.random.uniform(0.5, 6.0), clocks=kind == "vm")
             case "store":
-                world.store_away = not world.store_away
+                world.services.shared.away = not world.services.shared.away
             case "amnesia":
-                world.store.__init__()  # type: ignore[misc]
+                world.services.shared.forget()
+            case "skew":
+                sim.servers[a].skew_s += sim.random.choice([-1.0, 1.0, -100.0, 100.0])
             case "truth":
-                world.broken ^= {sim.random.choice(KEYS)}
-        sim.note(f"fault {kind} {a} {b}")
+                self._truth()
         sim.later(sim.random.uniform(0.3, 5.0), None, self.next)
 
     def heal(self) -> None:
         """End every fault; what is broken in the monitored world stays so."""
         self.healed = True
-        self.world.sim.cut, self.world.sim.faults, self.world.store_away = set(), 0.0, False
+        sim = self.world.sim
+        sim.note("healed")
+        sim.cut, sim.faults, self.world.services.shared.away = set(), 0.0, False
         self._power_on()
-        self.world.sim.note("healed")
+
+    def _truth(self) -> None:
+        key = self.world.sim.random.choice(KEYS)
+        self.world.broken ^= {key}
+        self.world.sim.note(f"{key} is {'broken' if key in self.world.broken else 'well'}")
+
+    def _pause(self, name: str, for_s: float) -> None:
+        self.world.sim.note(f"{name} stands still for {for_s:.1f} s")
+        self.world.sim.nodes[name].pause(for_s)
+
+    def _freeze(self, server: str, for_s: float, clocks: bool) -> None:
+        self.world.sim.note(f"{server} stands still for {for_s:.1f} s")
+        for node in self.world.sim.nodes.values():
+            if node.server.name == server:
+                node.pause(for_s)
+        if clocks:
+            self.world.sim.servers[server].stop_clocks(for_s)
 
     def _power_on(self) -> None:
         for name, server in self.world.sim.servers.items():

@@ -1,14 +1,17 @@
 """A second runner for the same roles: virtual clocks, a hostile network, crashes; same seed, same history.
 
-A call between daemons meets one of five fates: it arrives, is refused, is lost, its answer is lost,
-or it is obeyed long after the caller gave up. Messages pass through the real codec. Each server has a
-clock of its own, somewhat fast or slow.
+A call between daemons meets one of five fates: it arrives (perhaps twice), is refused, is lost, its
+answer is lost, or it is obeyed long after the caller gave up. Messages pass through the real codec.
+Each server has a clock of its own, somewhat fast or slow, and a wall clock that is somewhat off.
 """
 
 import heapq
 import random
+import zlib
 from collections import defaultdict, deque
 from collections.abc import Callable
+
+from msgspec import Struct
 
 from daemons.model.clock import Mono, Now, Wall
 from daemons.roles.role import Call, Role, Unexpected, Wait
@@ -17,10 +20,22 @@ from daemons.wire.messages import FROM_PEERS, Failed, Message
 
 WALL = 1_800_000_000.0
 LATE_S = 4.0
+LANE_MAX = 1000  # calls waiting for one destination, as in production: one more fails at once
+HOP_S = (0.0005, 0.02)  # one way
+
+
+class Slow(Struct, frozen=True):
+    """A local service's answer that takes its time."""
+
+    answer: Message
+    after_s: float
+
+
+Service = Callable[[Message], "Message | Slow"]
 
 
 class Server:
-    """A machine: its clock, and whether it lives."""
+    """A machine: its clocks, and whether it lives."""
 
     def __init__(self, sim: "Sim", name: str, index: int) -> None:
         self.sim = sim
@@ -28,14 +43,20 @@ class Server:
         self.index = index
         self.rate = 1 + sim.random.uniform(-sim.drift, sim.drift)
         self.offset_s = sim.random.uniform(0, 1e4)
+        self.skew_s = sim.random.uniform(-0.5, 0.5)  # of the wall clock
         self.dead = False
-        self.skew_s = 0.0
+        self.clock_stopped_s = -1e9  # when its clocks last stood still until: a paused virtual machine
 
     def now(self) -> Now:
         """Both clocks as read on this machine."""
-        return Now(
-            Mono(self.sim.now_s * self.rate + self.offset_s), Wall(WALL + self.sim.now_s + self.skew_s)
-        )
+        now_s = self.sim.now_s
+        return Now(Mono(now_s * self.rate + self.offset_s), Wall(WALL + now_s + self.skew_s))
+
+    def stop_clocks(self, for_s: float) -> None:
+        """Let no time pass here, as if the virtual machine were suspended from now on."""
+        self.offset_s -= for_s * self.rate
+        self.skew_s -= for_s
+        self.clock_stopped_s = self.sim.now_s + for_s
 
 
 class Node:
@@ -47,7 +68,7 @@ class Node:
         name: str,
         server: Server,
         make: "Callable[[Node, bytes], Role]",
-        services: "Callable[[Node], dict[str, Callable[[Message], Message | None]]]",
+        services: "Callable[[Node], dict[str, Service]]",
     ) -> None:
         self.sim = sim
         self.name = name
@@ -59,13 +80,18 @@ class Node:
         self.disk = b""  # what the role made durable
         self.serial = 0
         self.paused_until_s = 0.0
+        self.paused_since_s = 0.0
         self.lanes: dict[tuple[str, str], deque[Call]] = defaultdict(deque)
         self.waiting: list[Callable[[], None]] = []
-        self.services: dict[str, Callable[[Message], Message | None]] = {}
+        self.services: dict[str, Service] = {}
 
     @property
     def runs(self) -> bool:
         return self.role is not None
+
+    @property
+    def paused(self) -> bool:
+        return self.paused_until_s > self.sim.now_s
 
     def start(self) -> None:
         """Begin a new life with what is on disk."""
@@ -84,6 +110,12 @@ class Node:
         self.role = None
         self.waiting = []
 
+    def pause(self, for_s: float) -> None:
+        """Stand still: timers and messages wait."""
+        if not self.paused:
+            self.paused_since_s = self.sim.now_s
+        self.paused_until_s = max(self.paused_until_s, self.sim.now_s + for_s)
+
     def tick(self) -> None:
         assert self.role is not None
         role = self.role
@@ -93,14 +125,16 @@ class Node:
         for again in waiting:
             again()
         self.send(calls)
-        self.sim.later(role.tick_s * self.sim.random.uniform(0.95, 1.15), self, self.tick)
+        pace_s = max(role.tick_s, self.sim.tick_s)
+        self.sim.later(pace_s * self.sim.random.uniform(0.95, 1.15), self, self.tick)
 
     def settle(self) -> None:
         """What an entry made durable is on disk before anything leaves."""
         assert self.role is not None
-        if self.role.durable_serial != self.serial and "persist" not in self.sim.without:
-            self.disk = self.role.durable()
+        if self.role.durable_serial != self.serial:
             self.serial = self.role.durable_serial
+            if not self.sim.disks_lie():
+                self.disk = self.role.durable()
 
     def enter(self, message: Message, reply: Callable[[Message], None]) -> None:
         """Hand `message` to the role; `reply` is called once, perhaps after several ticks."""
@@ -109,28 +143,28 @@ class Node:
         try:
             answer = self.role.handle(message, self.server.now())
         except Unexpected as error:
-            reply(Failed(str(error)))
-            return
+            raise AssertionError(f"{self.name} was asked {message}") from error
         self.settle()
         if isinstance(answer, Wait):
             self.waiting.append(lambda: self.enter(message, reply))
         else:
+            self.sim.seen(self, message, answer)
             reply(answer)
 
     def send(self, calls: list[Call]) -> None:
         for call in calls:
             lane = self.lanes[(call.to, call.lane)]
+            assert len(lane) < LANE_MAX, f"{self.name} floods {call.to} {call.lane}"
             lane.append(call)
             if len(lane) == 1:
                 self.sim.carry(self, call)
 
     def answered(self, call: Call, answer: Message) -> None:
         """The outcome of the first call of its lane; the next one goes out."""
-        if self.role is None:
-            return
+        assert self.role is not None
         lane = self.lanes[(call.to, call.lane)]
-        if lane and lane[0] is call:
-            lane.popleft()
+        assert lane[0] is call
+        lane.popleft()
         calls = self.role.answered(call, answer, self.server.now())
         self.settle()
         if lane:
@@ -141,11 +175,15 @@ class Node:
 class Sim:
     """One history."""
 
-    def __init__(self, seed: int, *, drift: float = 0.01, without: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, seed: int, *, drift: float = 0.01, tick_s: float = 0.05, lies_after_s: float = 1e9
+    ) -> None:
+        """`tick_s`: no role ticks faster; `lies_after_s`: from then on disks forget what they are told."""
         self.seed = seed
         self.random = random.Random(seed)
         self.drift = drift
-        self.without = without
+        self.tick_s = tick_s
+        self.lies_after_s = lies_after_s
         self.now_s = 0.0
         self.faults = 0.0  # share of calls that do not simply arrive
         self.cut: set[tuple[str, str]] = set()  # (from server, to server)
@@ -153,8 +191,11 @@ class Sim:
         self.heap: list[tuple[float, int, Node | None, int, Callable[[], None]]] = []
         self.servers: dict[str, Server] = {}
         self.nodes: dict[str, Node] = {}
-        self.trace: deque[str] = deque(maxlen=80)
+        self.trace: list[str] = []
+        self.digest = 0  # of all that was said: two runs of one seed agree in it
         self.messages = 0
+        self.seen: Callable[[Node, Message, Message], None] = lambda node, message, answer: None
+        self.instead: Callable[[Node, Message], Message | None] = lambda node, message: None
 
     def later(self, delay_s: float, node: Node | None, action: Callable[[], None]) -> None:
         """Do `action` after `delay_s`, unless `node` has ended its present life by then."""
@@ -164,16 +205,16 @@ class Sim:
 
     def run(self, until_s: float, check: Callable[[], None]) -> None:
         """Let time pass; `check` raises when an invariant is broken."""
-        while self.heap and self.heap[0][0] <= until_s:
-            at, serial, node, life, action = heapq.heappop(self.heap)
+        heap = self.heap
+        while heap and heap[0][0] <= until_s:
+            at, serial, node, life, action = heapq.heappop(heap)
             self.now_s = max(self.now_s, at)
             if node is not None:
-                if node.life != life or not node.runs:
+                if node.life != life or node.role is None:
                     continue
                 if node.paused_until_s > self.now_s:  # timers and messages wait, in order
-                    heapq.heappush(
-                        self.heap, (node.paused_until_s + serial * 1e-9, serial, node, life, action)
-                    )
+                    wake = node.paused_until_s + serial * 1e-9
+                    heapq.heappush(heap, (wake, serial, node, life, action))
                     continue
             action()
             check()
@@ -183,6 +224,10 @@ class Sim:
         """Remember what happened, for the story of a failed seed."""
         self.trace.append(f"{self.now_s:8.3f} {text}")
 
+    def disks_lie(self) -> bool:
+        """Whether what is written now is lost with the process."""
+        return self.now_s > self.lies_after_s
+
     # -- calls
 
     def carry(self, node: Node, call: Call) -> None:
@@ -191,45 +236,43 @@ class Sim:
         if service is not None:
             self._serve(node, call, service)
             return
-        target = self._target(node, call.to)
+        target = self.nodes.get(f"keeper@{node.server.name}" if call.to == "keeper" else call.to)
+        assert target is not None, call.to
         self.messages += 1
-        delay_s = self.random.uniform(0.0005, 0.02)
+        done = [False]
         life = node.life
 
-        def back(answer: Message) -> None:
-            if node.life == life:
-                self.later(0.0, node, lambda: node.answered(call, answer))
-
-        done = [False]
-
         def once(answer: Message) -> None:
-            if not done[0]:
+            if not done[0] and node.life == life:
                 done[0] = True
-                back(answer)
+                node.answered(call, answer)
 
-        if target is None or target.server.dead:
-            gone = target is not None and target.server.dead
-            self.later(call.timeout_s if gone else delay_s, node, lambda: once(Failed("unreachable")))
-            return
         self.later(call.timeout_s, node, lambda: once(Failed("timed out")))
         there = (node.server.name, target.server.name)
-        if there in self.cut:
+        if target.server.dead or there in self.cut:
             return
+        delay_s = self.random.uniform(*HOP_S)
         if not target.runs:
             self.later(delay_s, node, lambda: once(Failed("refused")))
             return
         fate = self._fate(node, target)
         body = encode(call.message)
+        self.digest = zlib.crc32(body, self.digest)
 
         def reply(answer: Message) -> None:
-            if fate == "answer lost" or (target.server.name, node.server.name) in self.cut:
+            if fate == "answer lost" or there[::-1] in self.cut:
                 return
             data = encode(answer)
-            self.later(self.random.uniform(0.0005, 0.02), None, lambda: once(decode(data)))
+            self.digest = zlib.crc32(data, self.digest)
+            self.later(self.random.uniform(*HOP_S), node, lambda: once(decode(data)))
 
         def deliver() -> None:
             message = decode(body)
             assert type(message) in FROM_PEERS, type(message)
+            answer = self.instead(target, message)
+            if answer is not None:
+                reply(answer)
+                return
             target.enter(message, reply)
 
         if fate == "lost":
@@ -245,15 +288,10 @@ class Sim:
             return "arrives"
         return self.random.choice(["lost", "answer lost", "late", "late", "twice"])
 
-    def _target(self, node: Node, to: str) -> Node | None:
-        return self.nodes.get(f"keeper@{node.server.name}" if to == "keeper" else to)
-
-    def _serve(
-        self, node: Node, call: Call, service: Callable[[Message], Message | None]
-    ) -> None:
-        """A local service: it works at once, its answer takes a moment. None = it stays silent."""
+    def _serve(self, node: Node, call: Call, service: Service) -> None:
+        """A local service: it works at once, its answer takes a moment."""
         answer = service(call.message)
-        if answer is None:
-            self.later(call.timeout_s, node, lambda: node.answered(call, Failed("timed out")))
-            return
-        self.later(self.random.uniform(0.0005, 0.01), node, lambda: node.answered(call, answer))
+        after_s = self.random.uniform(0.0005, 0.01)
+        if isinstance(answer, Slow):
+            answer, after_s = answer.answer, answer.after_s
+        self.later(after_s, node, lambda: node.answered(call, answer))

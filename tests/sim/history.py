@@ -1,0 +1,52 @@
+"""One seed in two acts: faults, then healing; nothing wrong may happen, and all must come right."""
+
+from tests.sim.checkers import Checker, Violation
+from tests.sim.cluster import Setup, World
+from tests.sim.ending import converged, wrong
+from tests.sim.faults import Faults
+from tests.sim.sender import Sender
+
+HEALED_S = 12.0  # the last pauses end, a server that was off boots
+QUIET_S = 8.0  # what has been said by then is written, told, applied
+
+
+class History:
+    """What one seed did."""
+
+    def __init__(self, seed: int, setup: Setup = Setup()) -> None:  # frozen
+        self.seed = seed
+        self.setup = setup
+        self.world = World(seed, setup)
+        self.checker = Checker(self.world)
+        self.sender = Sender(self.world, setup.faults_s)
+
+    def run(self) -> "History":
+        """Run both acts. Raises Violation."""
+        world, sim, setup = self.world, self.world.sim, self.setup
+        world.begin()
+        Faults(world, setup.faults_s)
+        sim.run(setup.faults_s + HEALED_S, self.checker)
+        end_s = setup.faults_s + setup.settle_s
+        while sim.now_s < end_s and converged(world):
+            sim.run(sim.now_s + 1.0, self.checker)
+        if why := converged(world):
+            raise Violation(f"L not settled after {setup.settle_s:.0f} s: {why}")
+        sim.run(sim.now_s + QUIET_S, self.checker)
+        for fault in wrong(world, self.sender):
+            raise Violation(fault)
+        return self
+
+    def story(self, lines: int = 70) -> str:
+        """Return the last events, and how to see them all."""
+        last = "\n".join(self.world.sim.trace[-lines:])
+        without = " ".join(sorted(self.setup.without))
+        return f"{last}\nagain: python -m tests.sim {self.seed} {self.setup.servers} {self.setup.split_policy} {without}"
+
+
+def run(seed: int, setup: Setup = Setup()) -> History:  # frozen
+    """Run `seed`. Raises Violation with the story."""
+    history = History(seed, setup)
+    try:
+        return history.run()
+    except Violation as error:
+        raise Violation(f"seed {seed}: {error}\n{history.story()}") from None

@@ -1,0 +1,236 @@
+"""What the roles' local services are in production, faked: workers, stores, journals, module files.
+
+What they did is the ledger that the checkers read; what a crash leaves of them is `Disk`.
+"""
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct, field
+
+from daemons.model.check import Order, Result
+from daemons.model.cluster import DaemonDef
+from daemons.net.retain import Retainer
+from daemons.wire.codec import decode_delta
+from daemons.wire.messages import (
+    ClaimedAction,
+    Done,
+    Fed,
+    Feed,
+    Journal,
+    Message,
+    RanChunk,
+    RunChunk,
+    Save,
+    Spool,
+    Submitted,
+)
+from retention.api import Loaded, Records, Saved, Unavailable
+from retention.memory import MemoryRetention
+from tests.sim.network import Node, Service, Slow
+
+if TYPE_CHECKING:
+    from tests.sim.cluster import World
+
+STORE_S = 0.5  # a store that does not answer costs so long
+ENCODE = msgspec.msgpack.Encoder().encode
+ORDERS = msgspec.msgpack.Decoder(list[Order])
+
+
+class Disk(Struct):
+    """What one daemon's services keep over crashes."""
+
+    store: MemoryRetention
+    journal: dict[int, dict[str, ClaimedAction]] = {}
+    positions: dict[int, tuple[int, int]] = {}
+    spool: dict[str, Submitted] = {}
+
+
+class Ran(Struct, frozen=True):
+    """A notification or event handler that was run."""
+
+    at_s: float
+    who: str
+    id: str
+    tagged: bool
+    command: str
+
+
+class Written(Struct, frozen=True):
+    """A log line in a broker's file; a text of "" marks a gap."""
+
+    epoch: int
+    n: int
+    text: str
+
+
+class Ledger(Struct):
+    """What really happened."""
+
+    checks: int = 0
+    ran: list[Ran] = field(default_factory=list)
+    files: dict[str, list[Written]] = field(default_factory=lambda: defaultdict(list))
+
+
+class SharedStore(MemoryRetention):
+    """A store that all schedulers share, as memcached is, and that may be away or forget everything."""
+
+    def __init__(self, world: "World") -> None:
+        super().__init__({}, lambda: world.sim.now_s)
+        self.world = world
+        self.away = False
+
+    def load(self, shard: str) -> Loaded | None:
+        """Return what is here, unless away."""
+        self._may_fail()
+        return super().load(shard)
+
+    def save(
+        self, shard: str, epoch: int, n: int, changed: Records, removed, whole: bool = False
+    ) -> Saved:  # fmt: skip
+        """Keep it; one that is away may have kept it all the same."""
+        if self.away and self.world.sim.random.random() < 0.3:
+            super().save(shard, epoch, n, changed, removed, whole)
+        self._may_fail()
+        return super().save(shard, epoch, n, changed, removed, whole)
+
+    def forget(self) -> None:
+        """Come back empty."""
+        self._kept.clear()
+
+    def _may_fail(self) -> None:
+        if self.away:
+            raise Unavailable("the store is away")
+
+
+class Services:
+    """Makes each daemon's local services."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.sim = world.sim
+        self.ledger = Ledger()
+        self.shared = SharedStore(world)
+        self.disks: dict[str, Disk] = {}
+
+    def disk(self, name: str) -> Disk:
+        """What `name` has on disk."""
+        if name not in self.disks:
+            store = MemoryRetention({}, lambda: self.sim.now_s)
+            self.disks[name] = Disk(store, defaultdict(dict), {}, {})
+        return self.disks[name]
+
+    def of(self, node: Node, define: DaemonDef) -> dict[str, Service]:
+        """Return the services of one daemon."""
+        match define.role:
+            case "poller":
+                return {"exec": lambda message: self._run_checks(node, message)}
+            case "reactionner":
+                return {
+                    "exec": lambda message: self._run_actions(node, message),
+                    "journal": lambda message: self._journal(node, message),
+                }
+            case "scheduler":
+                return {"retention": self._retention(node)}
+            case "broker":
+                return {"modules": lambda message: self._feed(node, message)}
+            case "receiver":
+                return {"spool": lambda message: self._spool(node, message)}
+        return {}
+
+    # -- schedulers
+
+    def _retention(self, node: Node) -> Service:
+        stores = {"local": self.disk(node.name).store}
+        if self.world.setup.shared_store:
+            stores["shared"] = self.shared
+        retainer = Retainer("sim", stores, frozenset({"local"}))
+
+        def apply(message: Message) -> Message | Slow:
+            answer = retainer.apply(message)
+            if isinstance(message, Save):
+                self.world.checker.saved(node, message, answer)
+            else:
+                self.world.checker.loaded(node, answer)
+            return Slow(answer, STORE_S) if self.shared.away else answer
+
+        return apply
+
+    # -- pollers
+
+    def _run_checks(self, node: Node, message: Message) -> Message:
+        assert isinstance(message, RunChunk)
+        for order in ORDERS.decode(message.data):
+            self.world.checker.runs_check(node, order)
+            self.sim.later(
+                self.sim.random.uniform(0.02, 0.4), node, lambda order=order: self._ran(node, order)
+            )
+        return Done()
+
+    def _ran(self, node: Node, order: Order) -> None:
+        key = order.command.removeprefix("check ")
+        code = 2 if key in self.world.broken else 0
+        self.ledger.checks += 1
+        wall = node.server.now().wall
+        output = f"{key} {code}"
+        result = Result(order.shard, order.epoch, order.object, order.seq, code, wall, 0.1, output)
+        node.enter(RanChunk(order.shard, 1, ENCODE([result])), lambda _: None)
+
+    # -- reactionners
+
+    def _run_actions(self, node: Node, message: Message) -> Message:
+        assert isinstance(message, RunChunk)
+        for order in ORDERS.decode(message.data):
+            tagged = bool(order.env.get("SHINKEN_NOTIFICATION_TAG"))
+            ran = Ran(self.sim.now_s, node.name, order.object, tagged, order.command)
+            self.ledger.ran.append(ran)
+            self.sim.note(f"{node.name} runs {order.command!r} id={ran.id[:8]} tagged={tagged}")
+            self.world.checker.runs_action(node, order, ran)
+            result = Result(order.shard, order.epoch, order.object, order.seq, 0, 0.0, 0.1, "")
+            chunk = RanChunk(order.shard, 1, ENCODE([result]))
+            self.sim.later(
+                self.sim.random.uniform(0.02, 0.6), node,
+                lambda chunk=chunk: node.enter(chunk, lambda _: None),
+            )  # fmt: skip
+        return Done()
+
+    def _journal(self, node: Node, message: Message) -> Message:
+        assert isinstance(message, Journal)
+        if "journal" in self.world.without:
+            return Done()
+        kept = self.disk(node.name).journal[message.shard]
+        for gone in message.forget:
+            kept.pop(gone, None)
+        for entry in message.entries:
+            kept[entry.id] = entry
+        return Done()
+
+    # -- receivers and brokers
+
+    def _spool(self, node: Node, message: Message) -> Message:
+        assert isinstance(message, Spool)
+        spool = self.disk(node.name).spool
+        for gone in message.forget:
+            spool.pop(gone, None)
+        for item in message.items:
+            spool.setdefault(item.id, item)
+        return Done()
+
+    def _feed(self, node: Node, message: Message) -> Message:
+        """As `modules.service` does with one module that takes log lines only."""
+        assert isinstance(message, Feed)
+        positions, file = self.disk(node.name).positions, self.ledger.files[node.name]
+        had, upto = positions.get(message.shard, (0, -1)), (message.epoch, message.n)
+        lines = 0
+        if message.n >= 0 and upto > had:
+            if message.gap:
+                file.append(Written(*upto, ""))
+                self.sim.note(f"{node.name} marks a gap before {upto}")
+            for delta in map(decode_delta, message.deltas):
+                if (delta.epoch, delta.n) > had:
+                    lines += len(delta.logs)
+                    file += [Written(delta.epoch, delta.n, line.text) for line in delta.logs]
+                    self.world.checker.fed(node, delta)
+            positions[message.shard] = upto
+        return Fed(message.shard, message.epoch, message.n, lines)

@@ -174,8 +174,8 @@ class Scheduler:
             self.seats[shard] = ShardSeat(shard, self.name, self._tokens, self._without)
         for shard, seat in list(self.seats.items()):
             seat.place(placed.get(shard), roster, now)
-            if shard not in placed and seat.owned is None:
-                del self.seats[shard]
+            if shard not in placed and seat.owned is None and _served(shard, roster):
+                del self.seats[shard]  # else its copy may be the newest there is
         return answer
 
     def _wants(self, now: Now) -> tuple[Want, ...]:
@@ -279,6 +279,12 @@ def _shard_of(message: Message) -> int:
     if isinstance(message, (Fetch, Fence, Load, Save, Replicate)):
         return message.shard
     return -1
+
+
+def _served(shard: int, roster: Roster) -> bool:
+    """Return whether others run and keep the shard, or nobody wants it any more."""
+    placed = next((p for p in roster.shards if p.id == shard), None)
+    return placed is None or bool(placed.scheduler and placed.standby)
 
 
 def _serves(shard: OwnedShard, reactionner: str) -> bool:

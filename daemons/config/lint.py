@@ -76,7 +76,7 @@ def lint(
             complaints.warning(
                 "two servers only: after a cut between them both cannot be right and go on",
                 "",
-                "start 'shinken-keeper --voter-only' on a third machine",
+                "add a third server: one poller on a small machine is a vote",
             )
     _retention(cluster, complaints)
 

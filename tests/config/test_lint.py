@@ -30,7 +30,7 @@ def said(text: str) -> list[str]:
 
 TWO = (
     "warning: two servers only: after a cut between them both cannot be right and go on"
-    " (start 'shinken-keeper --voter-only' on a third machine)"
+    " (add a third server: one poller on a small machine is a vote)"
 )
 
 

@@ -14,7 +14,7 @@ import psutil
 from msgspec import Struct, json
 
 from daemons.cli.configuration import arbiter_complaint, read_configuration
-from daemons.cli.reach import Keys, default_workdir, operator_peer
+from daemons.cli.reach import Keys, default_workdir, operator_peer, port_of
 from daemons.model.cluster import Cluster, ServerDef
 from daemons.net.client import Refused, Unreachable
 from daemons.net.home import Bundle, Home, NoHome, alive
@@ -54,6 +54,8 @@ def start(options: Options, say: Say) -> int:
     if pid := home.pid("keeper"):
         say(f"{home.read().server.name} runs already: keeper pid {pid}")
         return 0
+    if taken := _taken(home):
+        raise CannotStart("; ".join(taken))
     if options.foreground:
         os.execv(sys.executable, [sys.executable, "-m", "daemons", "keeper", "--workdir", str(home.path)])
     with open(home.log / "keeper.log", "ab") as log:
@@ -191,6 +193,24 @@ def _bundle(cluster: Cluster, server: ServerDef, files: Sequence[str], home: Hom
         secret_file=str(folder / secret) if secret else "",
         operator_key_file=str(folder / key),
     )
+
+
+def _taken(home: Home) -> list[str]:
+    """What cannot listen where it should; daemons that a dead keeper left are not counted."""
+    bundle = home.read()
+    own = {running.name for running in _runs(home)}
+    wanted = [(d.name, d.port) for d in bundle.cluster.on(bundle.server.address) if d.name not in own]
+    wanted += [(what, port_of(bundle.cluster, what)) for what in ("keeper", "names")]
+    found = []
+    for what, port in wanted:
+        try:
+            family, _, _, _, at = socket.getaddrinfo(bundle.server.address, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(at)
+        except OSError as error:
+            found.append(f"{what} cannot listen at {bundle.server.address}:{port}: {error.strerror}")
+    return found
 
 
 def _await_daemons(home: Home, say: Say) -> int:

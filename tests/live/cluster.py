@@ -43,7 +43,7 @@ def layout_at(base: Path, **more: object) -> Layout:
     """Return a layout of three servers below `base`, on a network of its own."""
     network = free_network()
     addresses = tuple((f"server{n}", f"{network}.{n}") for n in (1, 2, 3))
-    return Layout(base=base, addresses=addresses, **more)
+    return Layout(**{"base": base, "addresses": addresses, **more})
 
 
 class Servers:

@@ -18,7 +18,7 @@ def test_nothing_is_lost_or_repeated_when_a_server_with_all_masters_dies(
     tmp_path: Path, layout: Layout, memcached: MemcachedServer
 ) -> None:
     host, port = memcached.address
-    layout = replace(layout, check_s=6, retry_s=2, retention=f"{host}:{port}")
+    layout = replace(layout, check_s=5, retry_s=2, retention=f"{host}:{port}")
     layout = replace(layout, extra_services=200 - layout.services)
     try:
         outcome = drill(layout, print)

@@ -9,7 +9,7 @@ from msgspec import json
 
 from daemons.cli.demo.files import Layout
 from daemons.cli.reach import Keys
-from daemons.cli.start import Options, Say, bundle_of, server_census, start, stop
+from daemons.cli.start import CannotStart, Options, Say, bundle_of, server_census, start, stop
 from daemons.net.home import Home
 from daemons.net.supervise import Running, tree_of
 from daemons.wire.messages import Census
@@ -34,8 +34,11 @@ def stop_all(layout: Layout, say: Say) -> None:
 
 
 def census(layout: Layout, server: str) -> Census | None:
-    """Return what the keeper of `server` says, None when it does not answer."""
-    bundle = bundle_of(str(layout.workdir(server)))
+    """Return what the keeper of `server` says, None when it does not answer or was never started."""
+    try:
+        bundle = bundle_of(str(layout.workdir(server)))
+    except CannotStart:
+        return None
     return server_census(bundle, Keys(bundle), server, timeout_s=0.5)
 
 

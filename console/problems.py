@@ -31,10 +31,10 @@ def problems_of(snapshot: Snapshot) -> tuple[Problem, ...]:
     if not any(s.keeper in ("alive", "suspect") for s in snapshot.servers):
         return (_nobody(snapshot),)
     found = [
+        *_servers(snapshot),
         *_leaders(snapshot),
         *_shards(snapshot),
         *_roles(snapshot),
-        *_servers(snapshot),
         *_daemons(snapshot),
         *_said(snapshot),
         *_configurations(snapshot),
@@ -70,6 +70,7 @@ def _leaders(snapshot: Snapshot) -> Iterator[Problem]:
     arbiters = [d for d in snapshot.daemons if d.role == "arbiter"]
     last = [f"{d.name} led {d.age_s:.0f} s ago" for d in arbiters if d.was_active and d.age_s >= 0]
     live = [d.name for d in arbiters if d.is_live]
+    checks = any(d.active for d in snapshot.daemons if d.role == "scheduler")
     if live:
         fix = f"wait some seconds for {' or '.join(live)}; if none leads then: shinken verify, and start the other servers: a majority must answer"
     else:
@@ -78,7 +79,7 @@ def _leaders(snapshot: Snapshot) -> Iterator[Problem]:
         "critical",
         "no arbiter leads"
         + (f" ({', '.join(last)})" if last else "")
-        + ": checks go on, but nobody would take over",
+        + (": checks go on, but nobody would take over" if checks else ""),
         fix,
         "arbiter",
     )
@@ -103,9 +104,10 @@ def _shards(snapshot: Snapshot) -> Iterator[Problem]:
 def _shard(shard: Shard, snapshot: Snapshot) -> Problem:
     text, about = f"shard {shard.id}: {shard.problem}", f"shard {shard.id}"
     if not shard.owner:
+        heir = shard.claimant or shard.standby
         fix = (
-            "it takes some seconds at most"
-            if shard.claimant
+            f"wait: {heir} takes over within seconds, once an arbiter leads"
+            if heir
             else "start a scheduler of its realm; its hosts are not checked until then"
         )
         return Problem("critical", text, fix, about)
@@ -134,21 +136,24 @@ def _shard(shard: Shard, snapshot: Snapshot) -> Problem:
 
 
 def _roles(snapshot: Snapshot) -> Iterator[Problem]:
-    """Arbiters and schedulers are told of by leader and shards."""
-    if not snapshot.shards:
-        return
-    for role in ROLES[2:]:
+    """A role that nobody fills. Idle arbiters and schedulers are told of by leader and shards."""
+    for role in ROLES[1:]:
         crew = _crew(snapshot, role)
         if not crew or any(d.active for d in crew):
             continue
         live = [d.name for d in crew if d.is_live]
-        state = f"{' and '.join(live)} wait for orders" if live else "all are dead or silent"
-        fix = (
-            "see the problems of the leader: it hands out the work"
-            if live
-            else "start one: shinken start on " + " or ".join(dict.fromkeys(d.server for d in crew))
-        )
-        yield Problem("critical", f"no {role} is active: {state}", fix, role)
+        if not live:
+            where = " or ".join(dict.fromkeys(d.server for d in crew))
+            text = f"no {role} is active: all are dead or silent"
+            yield Problem("critical", text, f"start one: shinken start on {where}", role)
+        elif role != "scheduler" and snapshot.shards:
+            verb = "waits" if len(live) == 1 else "wait"
+            yield Problem(
+                "critical",
+                f"no {role} is active: {' and '.join(live)} {verb} for orders",
+                "wait some seconds; if it stays so, see the problems of the leader: it hands out the work",
+                role,
+            )
 
 
 def _servers(snapshot: Snapshot) -> Iterator[Problem]:
@@ -174,7 +179,7 @@ def _server(server: Server, crew: list[Daemon]) -> Problem:
     return Problem(
         "warning",
         f"nothing is known of {server.name}{since}: {server.why}",
-        "look from another machine: the fault may be on the way from here",
+        "if it stays so, look from another machine: the fault may be on the way from here",
         server.name,
     )
 

@@ -7,7 +7,7 @@ from textual.widgets import DataTable
 from console.facts import Snapshot
 from console.rows import cell, cell_head, cell_widths, is_well, matrix, role_label
 from console.widgets.kept_table import KeptTable
-from console.widgets.toned import toned
+from console.widgets.toned import colours, toned
 
 ROLE_WIDTH = 12
 
@@ -35,7 +35,7 @@ class Matrix(KeptTable):
 
     def show(self, snapshot: Snapshot, faults_only: bool) -> None:
         """Draw `snapshot`, all of it or only rows that need a look."""
-        variables = self.app.theme_variables
+        variables = colours(self.app)
         pairs = matrix(snapshot)
         role_width = max(ROLE_WIDTH, *(len(role_label(p, snapshot)) + 1 for p in pairs))
         widths = cell_widths(snapshot, (self.size.width or 80) // 2 - role_width // 2 - 1)

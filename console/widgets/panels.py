@@ -8,7 +8,7 @@ from textual.widgets import Static
 
 from console.facts import Daemon, Snapshot
 from console.rows import count_problems, details, problem_parts, servers_line, text_of, title
-from console.widgets.toned import toned
+from console.widgets.toned import colours, toned
 
 
 class Head(Static):
@@ -16,7 +16,7 @@ class Head(Static):
 
     def show(self, snapshot: Snapshot, notes: Sequence[str]) -> None:
         """Draw it; `notes` are what the console says of itself."""
-        variables = self.app.theme_variables
+        variables = colours(self.app)
         second = toned(servers_line(snapshot), variables)
         for note in notes:
             second.append(f" {note} ", "reverse").append(" ")
@@ -31,7 +31,7 @@ class Details(Static):
         if daemon is None:
             self.update(Text(instead, "dim"))
             return
-        lines = [toned(line, self.app.theme_variables) for line in details(daemon)]
+        lines = [toned(line, colours(self.app)) for line in details(daemon)]
         for line in lines:
             line.no_wrap, line.overflow = True, "ellipsis"
         self.update(Text("\n", no_wrap=True, overflow="ellipsis").join(lines))
@@ -47,7 +47,7 @@ class Problems(VerticalScroll):
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw the problems of `snapshot`."""
-        variables = self.app.theme_variables
+        variables = colours(self.app)
         counted = text_of(count_problems(snapshot.problems)).strip()
         self.border_title = f"problems  {counted}" if snapshot.problems else "problems"
         if not snapshot.problems:

@@ -3,7 +3,7 @@
 from console.facts import Snapshot
 from console.rows import GAP, SHARD_HEAD, shard_row
 from console.widgets.kept_table import KeptTable
-from console.widgets.toned import toned
+from console.widgets.toned import colours, toned
 
 
 class Shards(KeptTable):
@@ -24,8 +24,5 @@ class Shards(KeptTable):
         ]
         self.lay_out(tuple(zip(SHARD_HEAD, widths, strict=True)))
         self.fill(
-            [
-                (key, tuple(toned((part,), self.app.theme_variables) for part in row))
-                for key, row in rows
-            ]
+            [(key, tuple(toned((part,), colours(self.app)) for part in row)) for key, row in rows]
         )

@@ -3,14 +3,20 @@
 from collections.abc import Iterable, Mapping
 
 from rich.text import Text
+from textual.app import App
 
 from console.rows import Part, Tone
 
 VARIABLES: dict[Tone, str] = {"good": "success", "doubt": "warning", "bad": "error"}
 
 
+def colours(app: App[object]) -> Mapping[str, str]:
+    """Return the colours of the theme, none where NO_COLOR (no-color.org) forbids them."""
+    return {} if app.no_color else app.theme_variables
+
+
 def toned(parts: Iterable[Part], variables: Mapping[str, str]) -> Text:
-    """Return the parts as one Rich text; `variables` are the theme's.
+    """Return the parts as one Rich text; `variables` are `colours`.
 
     Blanks before a part are given the tone of the part before: some viewers of SVG pictures drop
     blanks that begin a piece of text.
@@ -28,15 +34,10 @@ def toned(parts: Iterable[Part], variables: Mapping[str, str]) -> Text:
 
 
 def style_of(tone: Tone, variables: Mapping[str, str]) -> str:
-    """Return the Rich style of a tone."""
-    if tone in VARIABLES:
-        colour = variables.get(f"text-{VARIABLES[tone]}", "")
-        if not colour.startswith("#"):
-            colour = variables.get(VARIABLES[tone], "")
-        weight = "bold " if tone == "bad" else ""
-        return (
-            (weight + colour)
-            if colour.startswith("#")
-            else weight + {"good": "green", "doubt": "yellow"}.get(tone, "red")
-        )
-    return {"strong": "bold", "dim": "dim"}.get(tone, "")
+    """Return the Rich style of a tone; without colours what is bad is bold."""
+    if tone not in VARIABLES:
+        return {"strong": "bold", "dim": "dim"}.get(tone, "")
+    name = VARIABLES[tone]
+    readable = (variables.get(f"text-{name}", ""), variables.get(name, ""))
+    colour = next((c for c in readable if c.startswith("#")), "")
+    return f"bold {colour}".strip() if tone == "bad" else colour

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from daemons.ha.dispatch import Seen, View, plan
 from daemons.ha.health import Heard, Health, judge
 from daemons.model.clock import Mono, Now
-from daemons.model.cluster import Cluster, DaemonDef, Epoch
+from daemons.model.cluster import Cluster, DaemonDef, Epoch, epoch_n
 from daemons.model.objects import ShardDef
 from daemons.roles.role import Call, Unexpected, Wait
 from daemons.roles.standing import Standing
@@ -222,11 +222,11 @@ class Arbiter:
         self.placed_at, self.revoked_at = {}, {}
         self.census, self.census_asking, self.census_due = {}, set(), {}
         self.daemons = {d.name: Heardof(d) for d in self.cluster.daemons if d.name != self.name}
-        log.info("took the lead arbiter=%s epoch=%d", self.name, epoch)
+        log.info("took the lead arbiter=%s epoch=%d", self.name, epoch_n(epoch))
 
     def _step_down(self, why: str) -> None:
         if self.leading:
-            log.warning("no longer leads arbiter=%s epoch=%d why=%r", self.name, self.leading, why)
+            log.warning("no longer leads arbiter=%s epoch=%d why=%r", self.name, epoch_n(self.leading), why)
             self.why = f"no longer leads: {why}"
         self.leading = 0
 
@@ -341,7 +341,7 @@ class Arbiter:
             if shard.scheduler != before.get(shard.id):
                 self.placed_at[shard.id] = now.mono
         for why in fresh.why:
-            log.warning("plan epoch=%d: %s", self.leading, why)
+            log.warning("plan epoch=%d: %s", epoch_n(self.leading), why)
         self.members, self.placed = fresh.members, fresh.shards
         self.n += 1
         if fresh.why:
@@ -392,7 +392,7 @@ class Arbiter:
                 continue
             self.revoked_at[shard.id] = now.mono
             order = Revoke(self.leading, lease, other, shard.scheduler)
-            log.warning("revokes lease=%s epoch=%d for=%s", lease, other, shard.scheduler)
+            log.warning("revokes lease=%s epoch=%d for=%s", lease, epoch_n(other), shard.scheduler)
             calls += [
                 Call(f"keeper@{s.name}", order, timeout_s=1.0, lane="revoke") for s in self.cluster.servers
             ]

@@ -103,7 +103,7 @@ def test_the_shipped_configuration_is_the_documented_set_up_and_loads() -> None:
     assert [s.hosts for s, _ in found.shards] == [3]
 
 
-@pytest.mark.parametrize("name", ["shinken-keeper.service", "shinken-voter.service"])
+@pytest.mark.parametrize("name", ["shinken-keeper.service"])
 def test_the_units_restart_and_let_daemons_outlive_the_keeper(name: str) -> None:
     text = (ETC / "systemd" / name).read_text()
 

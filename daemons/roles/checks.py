@@ -12,6 +12,7 @@ import msgspec
 
 from daemons.model.check import Order
 from daemons.model.clock import Mono, Now, Wall
+from daemons.model.cluster import Epoch
 from daemons.roles.command_lines import CommandLines
 from daemons.roles.shard_state import Item, ShardState
 from daemons.rules.schedule import first_check, next_check
@@ -20,6 +21,7 @@ from daemons.wire.messages import Chunk
 SLOT_S = 0.25  # of the wheel: pollers wake at most so often
 CHUNK = 32  # orders passed on as one piece of bytes
 GRACE_S = 10.0  # a result that is later than its time-out by this much is not waited for
+GOLDEN = 0.6180339887498949  # consecutive indexes land far apart
 OVERDUE_SPREAD_S = 3.0  # after a take-over: all that is overdue within this time
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -80,15 +82,8 @@ class Checks:
         status, traits = item.status, item.traits
         if not traits.check_command:
             return
-        due = status.next_check_wall
-        if due and status.checked:
-            if due <= now.wall:
-                due = now.wall + (index * 0.6180339887498949) % 1.0 * min(
-                    OVERDUE_SPREAD_S, len(self._state.items) / 500
-                )
-            self._wheel.put(item, now.mono + (due - now.wall))
-            return
-        if traits.check_interval_s <= 0:
+        interval_s, due = traits.check_interval_s, status.next_check_wall
+        if interval_s <= 0 and not due:
             return
         settings = self._state.globals
         spread_s = (
@@ -96,11 +91,23 @@ class Checks:
             if item.is_host
             else settings.max_service_check_spread_s
         )
+        if not due or not status.checked:
+            due = self._first(item, index, spread_s, now)
+        elif due <= now.wall:
+            window_s = min(OVERDUE_SPREAD_S, len(self._state.items) / 500)
+            due = now.wall + (index * GOLDEN) % 1.0 * window_s
+        elif due > now.wall + interval_s > now.wall:
+            # The owner before reckoned by another server's clock, and that one was ahead of ours.
+            due = min(due, self._first(item, index, interval_s, now) or due)
+        if due:
+            status.next_check_wall = due
+            self._wheel.put(item, now.mono + (due - now.wall))
+
+    def _first(self, item: Item, index: int, spread_s: float, now: Now) -> float:
+        """Return when `item` is checked first, spread over `spread_s` at most; 0 = never."""
+        traits = item.traits
         period = self._state.period(traits.check_period)
-        first = first_check(index, traits.check_interval_s, spread_s, now.wall, period)
-        if first is not None:
-            status.next_check_wall = first
-            self._wheel.put(item, now.mono + (first - now.wall))
+        return first_check(index, traits.check_interval_s, spread_s, now.wall, period) or 0.0
 
     def schedule(self, item: Item, now: Now, *, retry: bool) -> None:
         """Put the check after the one just seen into the wheel."""
@@ -204,8 +211,13 @@ class Checks:
         """Return the poller instances that have orders of this shard."""
         return list(self._out)
 
-    def returned(self, item: Item, seq: int) -> None:
-        """Note that the run `seq` of `item` came back."""
+    def returned(self, item: Item, epoch: Epoch, seq: int) -> None:
+        """Note that the run `seq`, ordered under `epoch`, of `item` came back.
+
+        Numbers may repeat under another epoch: such a run is not the one that is out.
+        """
+        if epoch != self._state.epoch:
+            return
         if item.lent_to and item.lent_seq == seq:
             self._take_back(item)
             item.forced = False

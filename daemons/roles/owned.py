@@ -110,7 +110,7 @@ class OwnedShard:
         if item is None or result.shard != state.id:
             figures["results_foreign"] += 1
             return
-        self.checks.returned(item, result.seq)
+        self.checks.returned(item, result.epoch, result.seq)
         if not self._fresh(item, result):
             figures["results_stale"] += 1
             return

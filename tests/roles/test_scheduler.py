@@ -348,3 +348,21 @@ def test_a_new_owner_hears_all_pollers_before_it_orders_so_that_their_results_ar
     assert not stage.orders(stage.exchange())  # the other one has not spoken yet
     stage.run(0.7)
     assert stage.orders(stage.exchange())
+
+
+def test_a_late_run_of_the_owner_before_is_not_taken_for_the_one_that_is_out():
+    """Found by the simulator: numbers repeat under the next epoch, and the check then slept for 70 s."""
+    stage = Stage()
+    stage.start()
+    stage.add("two")
+    old = stage.borrow()
+    stage.run(1.5)
+    stage.kill("one")
+    stage.place("two")
+    stage.run(3.0)
+    new = stage.borrow("two")
+    checks = stage.schedulers["two"].seats[1].owned.checks
+    assert (new.seq, new.epoch > old.epoch) == (old.seq, True)
+    before = checks.lent
+    stage.result(msgspec.structs.replace(old, epoch=old.epoch), 0, to="two")
+    assert checks.lent == before

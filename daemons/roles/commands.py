@@ -23,6 +23,7 @@ from daemons.rules import lines
 from daemons.rules.commands import COMMANDS, ExternalCommand, Refused, parse
 from daemons.wire.messages import Submitted
 
+SINGLE_MAX = 2_000  # commands kept for the other side of a split
 IDS_MAX = 20_000  # applied ids remembered; a receiver has far fewer under way
 _encode = msgpack.Encoder().encode
 _PASSIVE = {
@@ -60,6 +61,7 @@ class Commands:
         self._applied: dict[str, int] = {key[2:]: 0 for _, key in known}  # id -> mark
         self._order: deque[str] = deque(key[2:] for _, key in known)
         self._refused: dict[str, str] = {}
+        self._single: dict[str, tuple[int, Submitted]] = {}  # not known to the standby yet
         self._foreign: dict[str, None] = {}
 
     def submit(self, item: Submitted, now: Now) -> None:
@@ -82,6 +84,8 @@ class Commands:
             return
         self._state.figures["commands_applied"] += 1
         self._remember(item.id, now)
+        if parsed.name not in _PASSIVE:
+            self._note_single(item)
 
     def outcome(self, command_id: str) -> Outcome:
         """Return what became of a submitted id."""
@@ -92,7 +96,26 @@ class Commands:
             return Outcome(refused=self._refused[command_id])
         return Outcome(foreign=command_id in self._foreign)
 
+    def unconfirmed(self) -> tuple[Submitted, ...]:
+        """Return the commands that no standby has said it knows, oldest first, at most SINGLE_MAX.
+
+        After a split of two servers the side that yields hands them to the other. Passive results are
+        left out: what they said is old by then.
+        """
+        confirmed_n = self._state.journal.standby.confirmed_n
+        return tuple(item for mark, item in self._single.values() if mark > confirmed_n)
+
     # -- inside
+
+    def _note_single(self, item: Submitted) -> None:
+        confirmed_n = self._state.journal.standby.confirmed_n
+        single = self._single
+        while single:
+            oldest = next(iter(single))
+            if single[oldest][0] > confirmed_n and len(single) < SINGLE_MAX:
+                break
+            del single[oldest]
+        single[item.id] = (self._applied[item.id], item)
 
     def _apply(self, command: ExternalCommand, item: Submitted, now: Now) -> str:
         """Obey `command`. Returns why not, "" when it was."""

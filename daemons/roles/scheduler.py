@@ -121,7 +121,10 @@ class Scheduler:
         if isinstance(message, Beat):
             self.standing.beaten(answer)
             return []
-        seat = self.seats.get(_shard_of(message))
+        shard = (
+            int(call.lane.rpartition("/")[2]) if isinstance(message, Submit) else _shard_of(message)
+        )
+        seat = self.seats.get(shard)
         return seat.answered(call, answer, now) if seat is not None else []
 
     @property

@@ -16,6 +16,7 @@ from daemons.roles.shard_copy import ShardCopy
 from daemons.roles.shard_state import Tokens
 from daemons.roles.standing import Standing
 from daemons.wire.messages import (
+    Accepted,
     Claimed,
     Copied,
     Failed,
@@ -31,6 +32,8 @@ from daemons.wire.messages import (
     Roster,
     Save,
     ShardHeld,
+    Submit,
+    Submitted,
     Want,
 )
 
@@ -40,6 +43,7 @@ FENCE_S = 1.0  # a reactionner that is silent for so long is taken for dead
 LOAD_S = 3.0
 LOADS_MAX = 2  # attempts when no store answered and there is no copy
 DRAIN_S = 1.0  # the shard goes elsewhere: so long for what was said to become durable
+HAND_OVER_S = 4.0  # between two tries to hand commands to the owner
 FENCED_S = 0.5  # told of a newer owner: the lease is left alone for so long
 
 Journals = dict[str, Claimed | None]
@@ -86,6 +90,8 @@ class ShardSeat:
         self._back_mono = 0.0
         self._drain_mono: float | None = None
         self._leaving = False
+        self._orphans: dict[str, Submitted] = {}  # commands that a newer owner may not know
+        self._orphans_mono = 0.0
         self.notes: tuple[str, ...] = ()
 
     # -- what it is
@@ -133,7 +139,7 @@ class ShardSeat:
             self._drain_mono = None
             self.owned.draining = False
             self.owned.place(placed, self.me)
-        elif self._drain_mono is None:
+        elif self._drain_mono is None and "fencing" not in self._without:
             self._drain_mono = now.mono + DRAIN_S
             self.owned.draining = True
             self.why = "the roster places the shard elsewhere"
@@ -164,7 +170,7 @@ class ShardSeat:
         if epoch > self._spent and self.mine and not self._leaving and self.bodies.body is not None:
             return calls + self._take_up(epoch, now)
         self._taking = None
-        return calls + self.copy.tick(now)
+        return calls + self.copy.tick(now) + self._hand_over(now)
 
     def answered(self, call: Call, answer: Message, now: Now) -> list[Call]:
         """Take the outcome of a call that this seat made."""
@@ -178,6 +184,11 @@ class ShardSeat:
             return []
         if isinstance(message, (Save, Replicate)):
             return self._flushed(call, answer, now)
+        if isinstance(message, Submit):
+            if isinstance(answer, Accepted):
+                for settled in (*answer.durable, *answer.foreign, *answer.refused):
+                    self._orphans.pop(settled, None)
+            return []
         taking = self._taking
         if taking is None:
             return []
@@ -214,6 +225,7 @@ class ShardSeat:
         )
         self._spent = max(self._spent, owned.epoch)
         self._back_mono = now.mono + FENCED_S
+        self._orphans.update((item.id, item) for item in owned.commands.unconfirmed())
         owned.journal.seal(now)
         self.copy.keep(owned.state.records(), owned.epoch, owned.journal.formed_n)
 
@@ -267,6 +279,9 @@ class ShardSeat:
         self.copy.clear()
         self.copy.highest = taking.epoch
         self.owned.place(self.placed, self.me)
+        for item in self._orphans.values():
+            self.owned.commands.submit(item, now)
+        self._orphans.clear()
         self.why = f"took over with {len(inherited.records)} records"
         silent = sorted(name for name, claim in taking.claims.items() if claim is None)
         log.info(
@@ -275,6 +290,15 @@ class ShardSeat:
             ",".join(silent) or "none",
         )  # fmt: skip
         return self.owned.tick(now, degraded=False)
+
+    def _hand_over(self, now: Now) -> list[Call]:
+        """Return the commands that only we may know, for the owner of now. Known ids change nothing."""
+        owner = self.placed.scheduler if self.placed is not None else ""
+        if not self._orphans or owner in ("", self.me) or now.mono < self._orphans_mono:
+            return []
+        self._orphans_mono = now.mono + HAND_OVER_S
+        items = tuple(self._orphans.values())[:200]
+        return [Call(owner, Submit(self.me, items), 3.0, lane=f"orphans/{self.shard}")]
 
     def _new_body(self, now: Now) -> None:
         body = self.bodies.body
@@ -292,6 +316,8 @@ class ShardSeat:
         return calls
 
     def _fenced(self, highest: Epoch, now: Now) -> None:
+        if "fencing" in self._without:
+            return
         self.lose(f"a newer owner has epoch {highest}", now)
         self._spent = max(self._spent, highest)
         self._back_mono = now.mono + FENCED_S

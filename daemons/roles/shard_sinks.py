@@ -202,6 +202,11 @@ class StandbySink:
         self.failures += 1
         self._retry_mono = now.mono + RETRY_S
 
+    @property
+    def confirmed_n(self) -> int:
+        """The newest n that the standby said it holds, 0 = none."""
+        return self._at or 0
+
     def _take(self, answer: Copied) -> None:
         if answer.epoch != self._epoch:
             self._at, self.away = None, True

@@ -219,8 +219,7 @@ class Stage:
             return Failed("silence")
         if call.to in self.schedulers:
             answer = self.schedulers[call.to].handle(message, self.now)
-            assert not isinstance(answer, Wait)
-            return answer
+            return Failed("still waiting") if isinstance(answer, Wait) else answer
         match message:
             case Beat():
                 return self._beat(message)

@@ -12,7 +12,7 @@ from daemons.wire.messages import (
     Submitted,
     TakeBroks,
 )
-from tests.roles.stage import Stage
+from tests.roles.stage import Stage, Store
 
 
 def pair(**more):
@@ -272,3 +272,28 @@ def test_a_broker_position_behind_log_lines_is_kept_at_once_so_that_a_new_owner_
     stage.run(0.3)
 
     assert "b/brok" in stage.store.records
+
+
+def test_commands_taken_on_the_losing_side_of_a_split_are_handed_to_the_other():
+    """Found by the simulator: a receiver had been told that they are durable."""
+    stage = pair()
+    stage.mute |= {"one", "two"}
+    assert submit(stage, "[0] ADD_SVC_COMMENT;web1;http;1;ann;mine", "c7").durable == ("c7",)
+    other = stage.schedulers.pop("one")
+    one_lease = stage.leases.pop("one")
+    stage.store = Store()
+    stage.place("two", "one")
+    stage.run(3.0)
+    assert stage.schedulers["two"].seats[1].held.phase == "active"
+    assert stage.status(of="two").comments == ()
+
+    assert one_lease < stage.leases["two"]
+    stage.mute.clear()
+    stage.schedulers["one"] = other
+    stage.refused.add("one")
+    stage.place("two", "one")
+    stage.run(8.0)
+    assert [c.text for c in stage.status(of="two").comments] == ["mine"]
+    sent = len([call for call in stage.sent if isinstance(call.message, Submit)])
+    stage.run(10.0)
+    assert len([call for call in stage.sent if isinstance(call.message, Submit)]) == sent

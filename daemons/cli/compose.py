@@ -168,6 +168,7 @@ def _arbiter(
         compiled=compiled,
         durable=durable,
         lease_s=terms_of(bundle.cluster).lease_s,
+        without=_without(),
     )
     return Built(role, role.report, {})
 
@@ -204,6 +205,7 @@ def _poller(
         cluster=bundle.cluster,
         durable=durable,
         capacity=pool.capacity,
+        without=_without(),
     )
     return Built(role, role.report, {"exec": _runs(pool)}, pool.close)
 
@@ -223,6 +225,7 @@ def _reactionner(
         cluster=bundle.cluster,
         durable=durable,
         journal=journal.load(),
+        without=_without(),
     )
 
     def close() -> None:

@@ -95,14 +95,19 @@ class Arbiter:
         compiled: Compiled,
         durable: bytes = b"",
         lease_s: float = 2.5,
+        without: frozenset[str] = frozenset(),
     ) -> None:
-        """Start as a standby. `durable` is not used: an arbiter's memory is the cluster itself."""
+        """Start as a standby. `durable` is not used: an arbiter's memory is the cluster itself.
+
+        `without` "fencing": lead on whoever else leads; only the drill's self-test wants that.
+        """
         self.name = name
         self.instance = instance
         self.cluster = cluster
         self.compiled = compiled
         self.lease_s = lease_s
-        self.standing = Standing(name, "arbiter", instance, pid)
+        self.fenced = "fencing" not in without
+        self.standing = Standing(name, "arbiter", instance, pid, fenced=self.fenced)
         self.define = cluster.daemon(name)
         self.started: Mono | None = None
         self.leading: Epoch = 0
@@ -149,7 +154,7 @@ class Arbiter:
             self.started = now.mono
         calls = self.standing.beat(self._wants(now), self.report(), now)
         epoch = self.standing.holds(LEASE, now)
-        if epoch < self.fenced_by:
+        if epoch < self.fenced_by and self.fenced:
             epoch = 0  # somebody obeys a higher one: claim above it
         if epoch != self.leading:
             self._step_down("the lease ran out") if not epoch else self._lead(epoch, now)
@@ -234,7 +239,7 @@ class Arbiter:
         """A leader enrols arbiters too, so that a spare knows the plan it may have to go on with."""
         if self.leading and roster.epoch < self.leading:
             return Fenced(LEASE, self.leading)
-        if self.leading and roster.epoch > self.leading:
+        if self.leading and roster.epoch > self.leading and self.fenced:
             self.fenced_by = roster.epoch
             self._step_down(f"{roster.leader} leads with a higher epoch")
         return self.standing.enrol(roster, self.report(), now)
@@ -260,7 +265,7 @@ class Arbiter:
                     heard.gone = False
                 heard.instance, heard.report = instance, report
             case Fenced(_, highest):
-                if highest > self.leading:
+                if highest > self.leading and self.fenced:
                     self.fenced_by = highest
                     self._step_down(f"{heard.define.name} obeys epoch {highest}")
             case Failed():

@@ -71,16 +71,21 @@ class Poller:
         durable: bytes = b"",
         capacity: int = 256,
         kept_max: int = KEPT_MAX,
+        without: frozenset[str] = frozenset(),
     ) -> None:
-        """Start idle; at most `capacity` checks are held at once, running and queued."""
+        """Start idle; at most `capacity` checks are held at once, running and queued.
+
+        `without` "fencing": obey anybody; only the drill's self-test wants that.
+        """
         me = cluster.daemon(name)
         self.name = name
         self.instance = instance
         self.capacity = capacity
         self.kept_max = kept_max
         self.tags = me.tags if me is not None else ()
-        self.standing = Standing(name, "poller", instance, pid)
-        self.highest = Highest(durable)
+        fenced = "fencing" not in without
+        self.standing = Standing(name, "poller", instance, pid, fenced=fenced)
+        self.highest = Highest(durable, fenced=fenced)
         self.running = 0  # orders given to "exec" and not come back
         self.kept = 0  # results
         self.stopping = False

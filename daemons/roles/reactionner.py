@@ -103,15 +103,20 @@ class Reactionner:
         durable: bytes = b"",
         journal: Mapping[int, Iterable[ClaimedAction]] | None = None,
         capacity: int = CAPACITY,
+        without: frozenset[str] = frozenset(),
     ) -> None:
-        """Start with the `journal` as it was on disk, by shard; what it has claimed is ambiguous."""
+        """Start with the `journal` as it was on disk, by shard; what it has claimed is ambiguous.
+
+        `without` "fencing": obey anybody; only the drill's self-test wants that.
+        """
         me = cluster.daemon(name)
         self.name = name
         self.instance = instance
         self.capacity = capacity
         self.tags = me.tags if me is not None else ()
-        self.standing = Standing(name, "reactionner", instance, pid)
-        self.highest = Highest(durable)
+        fenced = "fencing" not in without
+        self.standing = Standing(name, "reactionner", instance, pid, fenced=fenced)
+        self.highest = Highest(durable, fenced=fenced)
         self.stopping = False
         self._stop_by = 0.0
         self.journal_trouble = ""

@@ -71,13 +71,14 @@ class Scheduler:
         """Start with nothing. `tokens` gives a random text that was never given before.
 
         `without` switches protections off by name, for tests and the drill's self-test only:
-        "result-fencing", "write-ahead", "retention", "notification-ids".
+        "fencing", "result-fencing", "write-ahead", "retention", "notification-ids".
         """
         self.name = name
         self.instance = instance
         self.cluster = cluster
-        self.standing = Standing(name, "scheduler", instance, pid)
-        self.highest = Highest(durable)
+        fenced = "fencing" not in without
+        self.standing = Standing(name, "scheduler", instance, pid, fenced=fenced)
+        self.highest = Highest(durable, fenced=fenced)
         self.seats: dict[int, ShardSeat] = {}
         self._tokens = tokens
         self._without = without

@@ -28,12 +28,18 @@ JUMP_S = 30.0  # a wall-clock jump worth holding for
 class Standing:
     """Who this daemon is, what it holds, whom it obeys."""
 
-    def __init__(self, name: str, role: RoleName, instance: str, pid: int) -> None:
-        """Start with no lease and no roster: a standby."""
+    def __init__(
+        self, name: str, role: RoleName, instance: str, pid: int, *, fenced: bool = True
+    ) -> None:
+        """Start with no lease and no roster: a standby.
+
+        `fenced` False: leases never end and any arbiter is obeyed; only the drill's self-test wants that.
+        """
         self.name = name
         self.role: RoleName = role
         self.instance = instance
         self.pid = pid
+        self._fenced = fenced
         self.leases: dict[str, Lease] = {}
         self.degraded = False
         self.roster: Roster | None = None
@@ -57,13 +63,16 @@ class Standing:
         """Take the keeper's answer to a beat: the leases held now. A failed beat changes nothing."""
         self._beating = False
         if isinstance(answer, Leases):
-            self.leases = {lease.name: lease for lease in answer.held}
+            held = {lease.name: lease for lease in answer.held}
+            self.leases = held if self._fenced else self.leases | held
             self.degraded = answer.degraded
 
     def holds(self, lease: str, now: Now) -> Epoch:
         """Return the epoch `lease` is held under, 0 when it is not, or no longer."""
         held = self.leases.get(lease)
-        return held.epoch if held is not None and now.mono < held.until_mono else 0
+        if held is None or (self._fenced and now.mono >= held.until_mono):
+            return 0
+        return held.epoch
 
     def left_s(self, lease: str, now: Now) -> float:
         """Return how many seconds of `lease` are left; <= 0 when none."""
@@ -77,7 +86,8 @@ class Standing:
     def enrol(self, roster: Roster, report: Report, now: Now) -> Enrolled | Fenced:
         """Follow `roster` unless a newer arbiter has spoken."""
         known = self.roster
-        if known is not None and (roster.epoch, roster.n) < (known.epoch, known.n):
+        older = known is not None and (roster.epoch, roster.n) < (known.epoch, known.n)
+        if known is not None and older and self._fenced:
             if roster.epoch < known.epoch:
                 return Fenced("arbiter", known.epoch)
         else:

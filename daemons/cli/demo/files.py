@@ -267,7 +267,7 @@ def _services(layout: Layout) -> Sequence[tuple[str, str, str]]:
         ("this-machine", "downtime", "false"),
         *(
             ("this-machine", name, f"test \\! -e {flags}/{name}")
-            for name in ("slow-alarm", *layout.watched)
+            for name in ("slow-alarm", "late-alarm", "early-alarm", *layout.watched)
         ),
     )
 

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 
 from daemons.model.clock import Now
-from daemons.model.cluster import Epoch
+from daemons.model.cluster import Epoch, epoch_n
 from daemons.roles.owned import Inheritance, OwnedShard
 from daemons.roles.role import Call
 from daemons.roles.shard_body import BodyFetch
@@ -221,8 +221,9 @@ class ShardSeat:
         if owned is None:
             return
         log.warning(
-            "left shard=%d scheduler=%s epoch=%d why=%r", self.shard, self.me, owned.epoch, why
-        )
+            "left shard=%d scheduler=%s epoch=%d why=%r",
+            self.shard, self.me, epoch_n(owned.epoch), why,
+        )  # fmt: skip
         self._spent = max(self._spent, owned.epoch)
         self._back_mono = now.mono + FENCED_S
         self._orphans.update((item.id, item) for item in owned.commands.unconfirmed())
@@ -286,7 +287,7 @@ class ShardSeat:
         silent = sorted(name for name, claim in taking.claims.items() if claim is None)
         log.info(
             "took shard=%d scheduler=%s epoch=%d records=%d complete=%s silent_reactionners=%s",
-            self.shard, self.me, taking.epoch, len(inherited.records), inherited.complete,
+            self.shard, self.me, epoch_n(taking.epoch), len(inherited.records), inherited.complete,
             ",".join(silent) or "none",
         )  # fmt: skip
         return self.owned.tick(now, degraded=False)
@@ -318,7 +319,7 @@ class ShardSeat:
     def _fenced(self, highest: Epoch, now: Now) -> None:
         if "fencing" in self._without:
             return
-        self.lose(f"a newer owner has epoch {highest}", now)
+        self.lose(f"a newer owner has epoch {epoch_n(highest)}", now)
         self._spent = max(self._spent, highest)
         self._back_mono = now.mono + FENCED_S
 

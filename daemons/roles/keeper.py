@@ -119,7 +119,7 @@ class Keeper:
         self.server = server
         self.terms = terms
         self.release = release
-        self.promises = _decoder.decode(durable) if durable else no_promises(is_new)
+        self.promises = _promises(durable, is_new)
         self.jitter = jitter
         self.board: Board | None = None  # made at the first entry: it needs the time
         mine = () if voter_only else cluster.on(server.address)
@@ -250,9 +250,7 @@ class Keeper:
         for held in claims.held(beat.instance, now.mono):
             if held.name not in wanted:
                 claims.release(held.name, beat.instance, held.epoch, now.mono)
-        for name in said:
-            if name not in wanted:
-                claims.drop(name, beat.instance)
+        claims.drop_all_but(beat.instance, wanted)
         return Leases(
             tuple(Lease(h.name, h.epoch, h.until) for h in claims.held(beat.instance, now.mono)),
             claims.degraded(now.mono),
@@ -424,3 +422,14 @@ class Keeper:
                 f"instance={seen.instance}",
             ),
         )
+
+
+def _promises(durable: bytes, is_new: bool) -> Promises:
+    """What this keeper promised before; damaged bytes are lost votes, never a first start."""
+    if not durable:
+        return no_promises(is_new)
+    try:
+        return _decoder.decode(durable)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        log.error("the votes on disk cannot be read: grants nothing until a majority was copied")
+        return no_promises(is_new=False)

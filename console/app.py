@@ -1,5 +1,6 @@
 """The terminal console. The only module, with screens and widgets, that knows Textual."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
@@ -60,7 +61,7 @@ class ConsoleApp(App[None]):
 
     def _tell(self, snapshot: Snapshot) -> None:
         """Called by a thread of the feed."""
-        if self._cluster.is_running:
+        with contextlib.suppress(RuntimeError):  # the operator has quit meanwhile
             self._cluster.post_message(SnapshotCame(snapshot))
 
 

@@ -192,7 +192,7 @@ def doctor(files: tuple[str, ...], server: str, workdir: str, as_json: bool) -> 
         click.echo(msgspec.json.format(msgspec.json.encode({"problems": problems(found)})).decode())
     else:
         click.echo(printed(problem_lines(found, _width()), *_terminal()))
-    sys.exit(_code(snapshot) if _code(snapshot) == NOBODY else NOT_GOOD if found else GOOD)
+    sys.exit(exit_code(snapshot) if exit_code(snapshot) == NOBODY else NOT_GOOD if found else GOOD)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -242,10 +242,11 @@ def _show(snapshot: Snapshot, as_json: bool) -> int:
         click.echo(status_json(snapshot))
     else:
         click.echo(printed(page(snapshot, _width()), *_terminal()))
-    return _code(snapshot)
+    return exit_code(snapshot)
 
 
-def _code(snapshot: Snapshot) -> int:
+def exit_code(snapshot: Snapshot) -> int:
+    """Return 3 when nobody answers, 1 when something is wrong, else 0: advice is no failure."""
     if not any(s.keeper in ("alive", "suspect") for s in snapshot.servers):
         return NOBODY
     return NOT_GOOD if any(p.severity != "advice" for p in snapshot.problems) else GOOD

@@ -78,7 +78,7 @@ def _others_hear(name: str, heard: Mapping[str, Heard]) -> dict[str, float]:
     """How long ago each other keeper that answers heard `name`; -1 = never."""
     ages = {}
     for other, said in heard.items():
-        if other == name or said.census is None or not 0 <= said.age_s <= FRESH_S or said.why:
+        if other == name or said.census is None or not 0 <= said.age_s <= FRESH_S:
             continue
         for seen in said.census.servers:
             if seen.name == name:

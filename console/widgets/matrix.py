@@ -49,12 +49,13 @@ class Matrix(KeptTable):
         shown = [p for p in pairs if not (faults_only and is_well(p))]
         rows = []
         self._daemons = {}
-        for n, pair in enumerate(shown):
-            key = f"{n} {pair.role} {pair.realm}"
-            self._daemons[key] = (
+        for pair in shown:
+            names = (
                 pair.master.name if pair.master else "",
                 pair.spare.name if pair.spare else "",
             )
+            key = " ".join(names)
+            self._daemons[key] = names
             label = role_label(pair, snapshot) or (pair.role if faults_only else "")
             rows.append(
                 (

@@ -1,8 +1,10 @@
 """The console driven by keys and mouse, fed by hand; and its pictures."""
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from textual.pilot import Pilot
@@ -135,11 +137,13 @@ async def test_the_mouse_chooses_as_well() -> None:
 
 
 async def test_the_cursor_stays_on_its_daemon_when_rows_come_and_go() -> None:
-    async with shown(told(healthy())) as on:
-        await on.press("down", "down", "right")
-        await on.show(told(server1_dead()))
-
-        assert "poller-spare" in on.text(Details)
+    async with shown(told(changed(healthy(), "server3", "receiver-spare", beat_age_s=2.0))) as on:
+        await on.press(*["down"] * 5, "right")
+        assert "receiver-spare" in on.text(Details)
+        await on.press("p")
+        assert "receiver-spare" in on.text(Details)
+        await on.press("p")
+        assert "receiver-spare" in on.text(Details)
 
 
 async def test_r_asks_everybody_now() -> None:
@@ -209,10 +213,17 @@ async def test_q_quits_and_the_feed_ends_with_it() -> None:
     assert on.feed.stopped
 
 
-async def test_a_snapshot_that_comes_after_the_end_is_nobodys_trouble() -> None:
-    async with shown(told(healthy())) as on:
-        pass
-    on.feed.tell(told(server1_dead()))
+def test_a_snapshot_that_comes_after_the_end_is_nobodys_trouble() -> None:
+    """A thread of the feed is slow to notice; by then there is no event loop any more."""
+    app = app_of(told(healthy()))
+
+    async def look() -> None:
+        async with app.run_test():
+            pass
+
+    asyncio.run(look())
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(app._tell, told(server1_dead())).result(5)
 
 
 async def test_a_screen_that_is_not_fed_says_so() -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from msgspec import json
+from msgspec.structs import replace
 
-from console.cli import console, main
+from console.cli import console, exit_code, main
 from console.commands import receivers_of, stamped
-from tests.console.fakes import healthy, server1_dead, told
+from console.snapshot import snapshot
+from tests.console.fakes import CLUSTER, healthy, server1_dead, told
 from tests.console.keepers import Stage, stage
 
 DAEMONS = """
@@ -115,6 +117,14 @@ def test_nobody_answering_is_3(files: list[str]) -> None:
     assert shinken("command", "X;y", *files).exit_code == 3
 
 
+def test_what_was_set_up_so_is_advice_and_no_failure_of_status() -> None:
+    one = replace(CLUSTER, daemons=CLUSTER.on("10.0.0.1"), servers=CLUSTER.servers[:1])
+    found = snapshot(one, {"server1": healthy()["server1"]})
+
+    assert found.problems
+    assert exit_code(found) == 0
+
+
 def test_doctor_has_everything_with_its_fix(on: Stage) -> None:
     result = shinken("doctor", "--json", "--workdir", str(on.workdir))
     found = json.decode(result.output)["problems"]
@@ -202,8 +212,6 @@ def test_start_refuses_a_bad_configuration_with_1(tmp_path: Path) -> None:
 
 
 def test_a_secret_that_others_can_read_is_refused_with_its_fix(on: Stage, tmp_path: Path) -> None:
-    from msgspec.structs import replace
-
     from daemons.net.home import Home
 
     secret = tmp_path / "secret"

@@ -14,6 +14,7 @@ from daemons.wire.codec import encode
 from daemons.wire.messages import Census, Done
 from tests.console.fakes import CLUSTER, census, crew
 from tests.console.keepers import stage
+from tests.net.served import until
 
 
 class Fake:
@@ -139,15 +140,26 @@ def test_a_keeper_that_comes_back_is_alive_again() -> None:
         heard.until(lambda s: s.answering == 3)
 
 
-def test_refresh_asks_before_the_next_second() -> None:
+def test_refresh_asks_before_the_next_second_and_once_only() -> None:
     fakes = three()
     heard = Told()
     with feeding(Feed(CLUSTER, dict(fakes), heard, every_s=60.0)) as feed:
         heard.until(lambda s: s.answering == 3)
         feed.refresh()
-        deadline = time.monotonic() + 5
-        while fakes["server1"].asked < 2:
-            assert time.monotonic() < deadline
+        assert until(lambda: fakes["server1"].asked == 2)
+        assert not until(lambda: fakes["server1"].asked > 2, within_s=0.3)
+
+
+def test_while_all_questions_are_open_the_ages_go_on_growing() -> None:
+    fakes = three()
+    heard = Told()
+    with feeding(Feed(CLUSTER, dict(fakes), heard, every_s=0.1, timeout_s=30.0)):
+        heard.until(lambda s: s.answering == 3)
+        for fake in fakes.values():
+            fake.let_go.clear()
+        heard.until(lambda s: s.servers[0].age_s > 1.0)
+        for fake in fakes.values():
+            fake.let_go.set()
 
 
 def test_answers_that_are_no_census_are_no_life() -> None:
@@ -160,10 +172,9 @@ def test_answers_that_are_no_census_are_no_life() -> None:
     assert "nonsense" in found.servers[1].why
 
 
-def test_a_stopped_feed_hangs_up_and_says_no_more() -> None:
+def test_a_stopped_feed_hangs_up() -> None:
     fakes = three()
     with fed(fakes) as (_, heard):
         heard.until(lambda s: s.answering == 3)
-    deadline = time.monotonic() + 5
-    while not all(f.closed for f in fakes.values()):
-        assert time.monotonic() < deadline
+
+    assert until(lambda: all(f.closed for f in fakes.values()))

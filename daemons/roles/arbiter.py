@@ -116,7 +116,7 @@ class Arbiter:
         self.n = 0
         self.members: tuple[Member, ...] = ()
         self.placed: tuple[Placed, ...] = ()
-        self.placed_at: dict[int, Mono] = {}
+        self.untaken: dict[int, Mono] = {}  # shards that their schedulers do not hold: since
         self.revoked_at: dict[int, Mono] = {}
         self.problems: tuple[str, ...] = ()
         self.others_config: dict[str, str] = {}
@@ -224,7 +224,7 @@ class Arbiter:
         roster = self.standing.roster
         self.members = roster.members if roster else ()
         self.placed = roster.shards if roster else ()
-        self.placed_at, self.revoked_at = {}, {}
+        self.untaken, self.revoked_at = {}, {}
         self.census, self.census_asking, self.census_due = {}, set(), {}
         self.daemons = {d.name: Heardof(d) for d in self.cluster.daemons if d.name != self.name}
         log.info("took the lead arbiter=%s epoch=%d", self.name, epoch_n(epoch))
@@ -344,7 +344,8 @@ class Arbiter:
         before = {shard.id: shard.scheduler for shard in self.placed}
         for shard in fresh.shards:
             if shard.scheduler != before.get(shard.id):
-                self.placed_at[shard.id] = now.mono
+                revoked = self.revoked_at.pop(shard.id, None) is not None  # for another: at once again
+                self.untaken[shard.id] = Mono(now.mono - REVOKE_S) if revoked else now.mono
         for why in fresh.why:
             log.warning("plan epoch=%d: %s", epoch_n(self.leading), why)
         self.members, self.placed = fresh.members, fresh.shards
@@ -381,37 +382,34 @@ class Arbiter:
         return calls
 
     def _revoke(self, now: Now) -> list[Call]:
-        """Take a lease from a holder that neither hears the roster nor lets go."""
+        """Free a lease for the scheduler that should have it and has not taken it up.
+
+        Whoever keeps it: a holder that neither hears nor lets go, or an older revocation in favour of
+        another, of this leader or of one before it. So it is repeated until the lease is taken up.
+        """
         calls = []
         for shard in self.placed:
-            placed_at = self.placed_at.get(shard.id)
             heard = self.daemons.get(shard.scheduler)
-            if placed_at is None or heard is None or now.mono - placed_at < REVOKE_S:
+            if heard is None or any(h.id == shard.id and h.epoch for h in heard.report.shards):
+                self.untaken.pop(shard.id, None)
                 continue
-            if any(h.id == shard.id and h.epoch for h in heard.report.shards):
-                self.placed_at.pop(shard.id)
-                continue
+            since = self.untaken.setdefault(shard.id, now.mono)
             lease = f"shard/{shard.id}"
-            other = self._held_elsewhere(lease, heard.instance)
-            if not other or now.mono - self.revoked_at.get(shard.id, Mono(-9e9)) < REVOKE_S:
+            promised = self._promised(lease)
+            if not promised or now.mono - max(since, self.revoked_at.get(shard.id, since)) < REVOKE_S:
                 continue
             self.revoked_at[shard.id] = now.mono
-            order = Revoke(self.leading, lease, other, shard.scheduler)
-            log.warning("revokes lease=%s epoch=%d for=%s", lease, epoch_n(other), shard.scheduler)
+            order = Revoke(self.leading, lease, promised, shard.scheduler)
+            log.warning("revokes lease=%s epoch=%d for=%s", lease, epoch_n(promised), shard.scheduler)
             calls += [
                 Call(f"keeper@{s.name}", order, timeout_s=1.0, lane="revoke") for s in self.cluster.servers
             ]
         return calls
 
-    def _held_elsewhere(self, lease: str, instance: str) -> Epoch:
-        """The epoch under which another instance holds `lease` at some voter, 0 if none does."""
-        held = [
-            seen.epoch
-            for _, census in self.census.values()
-            for seen in census.leases
-            if seen.name == lease and seen.left_s > 0 and seen.holder != instance
-        ]
-        return max(held, default=0)
+    def _promised(self, lease: str) -> Epoch:
+        """The highest epoch of `lease` that any voter speaks of, 0 if none does."""
+        said = [seen.epoch for _, census in self.census.values() for seen in census.leases if seen.name == lease]
+        return max(said, default=0)
 
     # -- shard bodies
 

@@ -55,7 +55,12 @@ class BrokDesk:
         self._state.journal.drop_lines(self._ring.forget_lines(everywhere))
 
     def answer(self, asked: TakeBroks, now: Now) -> Broks | None:
-        """Return what comes after the broker's position; None = nothing yet."""
+        """Return what comes after the broker's position; None = nothing yet.
+
+        Nothing before our own first delta is durable: what we took up may be ours alone until then.
+        """
+        if self._ring.durable[0] != self._state.epoch:
+            return None
         position = self._from(asked)
         ring = self._ring
         if asked.states and (not asked.known or asked.n < 0 or ring.states_lost(position)):

@@ -74,7 +74,6 @@ class BrokRing:
             wall = logs[-1].wall if logs else 0.0
             delta = Delta(self._shard, epoch, n, wall, {}, (), logs)
             self.add(Formed(epoch, n, encode(delta), logs, wall))
-            self.durable = (epoch, n)
 
     def lost_before(self, position: Position) -> None:
         """Say that states up to `position` are not here: who asks from before it needs a snapshot."""

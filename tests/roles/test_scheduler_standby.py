@@ -8,6 +8,7 @@ from daemons.wire.messages import (
     Fenced,
     NotMine,
     Replicate,
+    Save,
     Submit,
     Submitted,
     TakeBroks,
@@ -297,3 +298,24 @@ def test_commands_taken_on_the_losing_side_of_a_split_are_handed_to_the_other():
     sent = len([call for call in stage.sent if isinstance(call.message, Submit)])
     stage.run(10.0)
     assert len([call for call in stage.sent if isinstance(call.message, Submit)]) == sent
+
+
+def test_log_lines_that_only_this_scheduler_had_wait_for_its_first_durable_delta():
+    """Found by the simulator: a lease that came back, and lines that were never durable before."""
+    stage = Stage()
+    stage.start()
+    order = stage.borrow()
+    stage.hold = (Save,)
+    stage.result(order, 2, "broken")
+    stage.run(0.2)
+    stage.mute.add("keeper")
+    stage.run(1.7)
+    stage.mute.clear()
+    stage.leases.clear()
+    stage.held = []
+    stage.run(2.5)
+    assert stage.schedulers["one"].seats[1].held.phase == "active"
+    assert texts(take(stage)) == []
+    stage.release()
+    stage.run(0.2)
+    assert texts(take(stage)) == ["SERVICE ALERT: web1;http;CRITICAL;SOFT;1;broken"]

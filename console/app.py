@@ -1,6 +1,5 @@
 """The terminal console. The only module, with screens and widgets, that knows Textual."""
 
-import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
@@ -60,9 +59,8 @@ class ConsoleApp(App[None]):
         self.theme = THEMES[(at + 1) % len(THEMES)]
 
     def _tell(self, snapshot: Snapshot) -> None:
-        """Called by a thread of the feed."""
-        with contextlib.suppress(RuntimeError):  # the operator has quit meanwhile
-            self._cluster.post_message(SnapshotCame(snapshot))
+        """Called by a thread of the feed; of no effect once the screen is gone."""
+        self._cluster.post_message(SnapshotCame(snapshot))
 
 
 def run(bundle: Bundle, keys: Keys, *, read_only: bool) -> None:

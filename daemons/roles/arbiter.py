@@ -178,6 +178,7 @@ class Arbiter:
             if isinstance(answer, Census):
                 self.census[server] = (now.mono, answer)
                 self._gone(answer.gone)
+                self._introduced(answer, now)
         elif isinstance(call.message, Roster) and call.to in self.daemons:
             self._enrolled(self.daemons[call.to], answer, now)
         return []
@@ -272,6 +273,14 @@ class Arbiter:
                 heard.missed += 1
             case _:
                 heard.missed += 1
+
+    def _introduced(self, census: Census, now: Now) -> None:
+        """Before the first roster nobody has answered it: a keeper says what its daemons do, to adopt that."""
+        for seen in census.daemons:
+            heard = self.daemons.get(seen.name)
+            if heard is None or heard.at is not None or not seen.running or not 0 <= seen.beat_age_s < 1.0:
+                continue
+            heard.at, heard.instance, heard.report = now.mono, seen.instance, seen.report
 
     def _gone(self, instances: tuple[str, ...]) -> None:
         for heard in self.daemons.values():

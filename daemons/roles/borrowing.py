@@ -12,6 +12,7 @@ from daemons.roles.role import Wait
 from daemons.wire.messages import Chunk, Exchange, Lent, ShardEpoch
 
 UNHEARD_S = 15.0  # a poller that has not asked for so long is gone
+LEFT_S = 1.0  # one that has left the roster is gone after so long: it may only be bringing in the last results
 FORGET_S = 300.0
 
 
@@ -64,7 +65,7 @@ class Borrowing:
         alive = set()
         for name, borrower in list(self._borrowers.items()):
             silent_s = now.mono - borrower.heard_mono
-            if name in pollers and silent_s < UNHEARD_S:
+            if silent_s < (UNHEARD_S if name in pollers else LEFT_S):
                 alive.add(borrower.instance)
             elif silent_s > FORGET_S:
                 del self._borrowers[name]

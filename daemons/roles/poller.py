@@ -262,7 +262,8 @@ class Poller:
         shards = self._shards_at[scheduler]
         serves = not self.stopping and not self._serves.isdisjoint(shards)
         kept = [self._results[shard] for shard in shards if shard in self._results]
-        if not serves and not any(kept):
+        leaving = self.running > 0 and not self.stopping  # heard of, its orders are not lent again
+        if not serves and not any(kept) and not leaving:
             return []
         probes = link.owns is not None and not link.owns and any(kept)
         want = self._room(scheduler) if serves and not probes else 0

@@ -99,6 +99,19 @@ def test_a_poller_that_is_not_on_the_roster_asks_nobody():
     assert asked(enrolled(placed(pollers=("p2",))).tick(at(1))) is None
 
 
+def test_a_poller_that_left_the_roster_is_heard_of_while_checks_run():
+    role = enrolled()
+    (run,) = role.answered(must(asked(role.tick(at(1)))), lent(CHUNK), at(1.01))
+    role.answered(run, Done(), at(1.01))
+    role.handle(roster(placed(pollers=("p2",)), n=2), at(1.1))
+
+    call = must(asked(role.tick(at(2))))
+    assert (exchange(call).want, exchange(call).wait_s) == (0, 0.0)
+    role.answered(call, lent(), at(2.1))
+    role.handle(LostRuns(10), at(2.2))
+    assert asked(role.tick(at(3))) is None
+
+
 def test_only_one_exchange_is_under_way_per_scheduler():
     role = enrolled()
     must(asked(role.tick(at(1))))

@@ -3,6 +3,7 @@
 import msgspec
 
 from daemons.model.check import Result
+from daemons.roles.borrowing import LEFT_S
 from daemons.roles.role import Wait
 from daemons.wire import codec
 from daemons.wire.messages import Done, Lent, NotMine, Save, Shutdown, TakeBroks
@@ -145,10 +146,24 @@ def test_orders_of_a_poller_off_the_roster_are_lent_to_another():
     stage.run(2.0)
     assert stage.orders(stage.exchange())
     stage.place("one", pollers=("other",))
-    stage.run(0.5)
+    stage.run(LEFT_S + 0.2)
     checks = stage.schedulers["one"].seats[1].owned.checks
     assert (checks.lent, checks.ready) == (0, 2)
     assert not stage.orders(stage.exchange())  # it is not served any more
+
+
+def test_a_poller_that_leaves_the_roster_alive_brings_its_results_in():
+    """The drill saw checks run twice: a spare poller had them when its master came back."""
+    stage = Stage()
+    stage.start()
+    stage.run(2.0)
+    assert stage.orders(stage.exchange())
+    stage.place("one", pollers=("other",))
+    for _ in range(5):
+        stage.run(LEFT_S / 2)
+        stage.exchange(0)
+    checks = stage.schedulers["one"].seats[1].owned.checks
+    assert (checks.lent, checks.ready) == (2, 0)
 
 
 def test_a_result_that_never_comes_is_waited_for_only_so_long():

@@ -131,5 +131,16 @@ def test_a_notification_that_began_and_never_ended_is_lost():
     assert len(judged(GOOD, [replace(TOLD, ended=False)]).unended) == 1
 
 
+def test_a_problem_that_nobody_was_told_of_is_found():
+    recovery = replace(TOLD, id="id2", key="host/late", kind="RECOVERY")
+    found = judge(
+        GOOD, [TOLD, recovery],
+        killed_at=KILLED_AT, killed="server1", ended_at=118.0, interval_s=4.0, retry_s=2.0,
+        ordered_after="server3", to_tell=("host/svc", "host/late"),
+    )  # fmt: skip
+
+    assert found.wrong == ("problem not told: host/late",)
+
+
 def test_a_drill_in_which_nobody_was_told_anything_tested_nothing():
     assert judged(GOOD, []).wrong == ("no notification was sent at all: nothing was tested",)

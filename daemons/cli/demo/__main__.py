@@ -24,6 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--drill", action="store_true", help="kill every process of server1, judge the failover")
     parser.add_argument("--freeze", action="store_true", help="with --drill: stop the processes instead, and let them go on later")
+    parser.add_argument("--stale", action="store_true", help="with --drill: kill when the spare scheduler has missed a notification")
     parser.add_argument("--two-servers", action="store_true", help="without server2: two votes, no majority after a death")
     parser.add_argument("--base", type=Path, default=BASE, help="work folder, made anew (default var/demo)")
     parser.add_argument("--services", type=int, default=0, help="so many more services")
@@ -36,6 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         extra_services=options.services,
         two_servers=options.two_servers,
         retention=options.memcached,
+        far_reactionner=options.stale,
     )
     signal.signal(signal.SIGTERM, _interrupt)
     begun = time.monotonic()
@@ -45,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
 
     try:
         if options.drill:
-            outcome = drill(layout, say, "freeze" if options.freeze else "kill")
+            outcome = drill(layout, say, "freeze" if options.freeze else "stale" if options.stale else "kill")
             print("\n" + table(outcome), flush=True)  # noqa: T201
             return 0 if good(outcome) else 1
         return _show(layout, say)

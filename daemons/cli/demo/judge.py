@@ -32,6 +32,7 @@ class Findings(Struct, frozen=True):
     repeated: tuple[str, ...]  # notifications repeated without a tag
     tagged: int  # repeated with a tag: in doubt, as they had begun when the server died
     unended: tuple[str, ...]  # begun, never ended, never repeated
+    untold: tuple[str, ...]  # problems that had to be told and were not
     checks: int
     notifications: int
 
@@ -46,6 +47,7 @@ class Findings(Struct, frozen=True):
             ("state differs", self.differing),
             ("notification repeated", self.repeated),
             ("notification lost", self.unended),
+            ("problem not told", self.untold),
         ):
             said += [f"{what}: {one}" for one in found]
         if self.first_check_s < 0:
@@ -65,11 +67,12 @@ def judge(
     interval_s: float,
     retry_s: float,
     ordered_after: str,
+    to_tell: Sequence[str] = (),
 ) -> Findings:
     """Return what the ledgers say of the death of server `killed` at `killed_at` (Unix seconds).
 
     `ordered_after`: a server whose pollers served only after the kill; the first check there counts
-    as the first under the new scheduler.
+    as the first under the new scheduler. `to_tell`: objects whose problem somebody must have been told.
     """
     by_key = _by_key(runs)
     gaps = {key: _gap_s(found, ended_at) for key, found in by_key.items()}
@@ -91,6 +94,7 @@ def judge(
         repeated=repeated,
         tagged=tagged,
         unended=unended,
+        untold=tuple(sorted(set(to_tell) - {t.key for t in told if t.kind == "PROBLEM" and t.ended})),
         checks=len(runs),
         notifications=len(told),
     )

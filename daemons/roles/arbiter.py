@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 
 from daemons.ha.dispatch import Seen, View, plan
-from daemons.ha.health import Heard, Health, judge
+from daemons.ha.health import Health, Heard, judge
 from daemons.model.clock import Mono, Now
 from daemons.model.cluster import Cluster, DaemonDef, Epoch, epoch_n
 from daemons.model.objects import ShardDef

@@ -26,6 +26,7 @@ from daemons.wire.messages import (
     Roster,
     ServerSeen,
     ShardHeld,
+    Shutdown,
 )
 
 SERVERS = tuple(ServerDef(f"server{n + 1}", f"a{n + 1}", n) for n in range(3))
@@ -262,3 +263,13 @@ def test_another_configuration_at_the_spare_is_reported():
     stage.run(1.5)
 
     assert any("another configuration" in p for p in stage.role.report().problems)
+
+
+def test_a_stopped_leader_does_not_lead_again():
+    stage = Stage().lead()
+    stage.role.handle(Shutdown(), stage.now)
+    stage.rosters.clear()
+    stage.run(1.0)
+
+    assert stage.rosters == {} and stage.wants == ()
+    assert stage.role.leading == 0

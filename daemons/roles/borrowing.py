@@ -96,7 +96,8 @@ class Borrowing:
         borrower.told = []
         for shard in owned:
             shard.checks.seen(asked.instance, asked.lent_seen)
-            shard.heard.add(asked.poller)
+            if asked.want or asked.batches:  # else it only asks whose the shard is, its results follow
+                shard.heard.add(asked.poller)
         by_id = {shard.state.id: shard for shard in owned}
         for batch in asked.batches:
             owner = by_id.get(batch.shard)

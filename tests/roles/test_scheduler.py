@@ -166,6 +166,16 @@ def test_a_poller_that_leaves_the_roster_alive_brings_its_results_in():
     assert (checks.lent, checks.ready) == (2, 0)
 
 
+def test_a_poller_that_only_asks_whose_the_shard_is_has_not_brought_its_results_yet():
+    """The drill lost results: orders went to one poller while another's results were on their way."""
+    stage = Stage()
+    heard = stage.start().seats[1].owned.heard
+    stage.exchange(0)
+    assert heard == set()
+    stage.exchange(1)
+    assert heard == {"poll"}
+
+
 def test_a_result_that_never_comes_is_waited_for_only_so_long():
     stage = Stage(
         body(globals=msgspec.structs.replace(body().globals, service_check_timeout_s=5.0))

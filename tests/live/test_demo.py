@@ -1,0 +1,30 @@
+"""`make demo` as a process: interrupted in the middle, it ends all that it started."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from daemons.cli.demo.files import Layout
+from daemons.cli.demo.servers import census
+from tests.live.cluster import processes_below, wait_until
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_drill_ends_all_that_it_started(
+    layout: Layout, tmp_path: Path, sign: signal.Signals
+) -> None:
+    network = layout.addresses[0][1].rpartition(".")[0]
+    command = [sys.executable, "-m", "daemons.cli.demo", "--drill", "--base", str(layout.base)]
+    with open(tmp_path / "said", "wb") as said:
+        process = subprocess.Popen([*command, "--network", network], stdout=said, stderr=said)
+    try:
+        wait_until(lambda: census(layout, "server2"), 30, "the second server answers")
+        process.send_signal(sign)
+        assert process.wait(30) == 130, (tmp_path / "said").read_text()
+    finally:
+        process.kill()
+        process.wait(10)
+    assert processes_below(layout.base) == []

@@ -63,7 +63,7 @@ class Told(Struct, array_like=True, frozen=True):
     wall: float
 
 
-class Status(Struct, array_like=True, kw_only=True):
+class Status(Struct, array_like=True, kw_only=True, gc=False):
     """The changing half of a host or service. Mutable on purpose: one per object, 100,000 a scheduler."""
 
     key: str

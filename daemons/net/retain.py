@@ -28,8 +28,8 @@ class Retainer:
     def apply(self, message: Message) -> Message:
         """Serve the scheduler role."""
         match message:
-            case Load(shard):
-                return self._load(shard)
+            case Load(shard, elsewhere):
+                return self._load(shard, elsewhere)
             case Save():
                 return self._save(message)
             case _:
@@ -44,11 +44,14 @@ class Retainer:
         for store in self.stores.values():
             store.close()
 
-    def _load(self, shard: int) -> Message:
+    def _load(self, shard: int, elsewhere: bool) -> Message:
         found: list[tuple[str, Loaded]] = []
         notes: list[str] = []
         answered = 0
         for name, store in self.stores.items():
+            if elsewhere and name in self.local:
+                answered += 1
+                continue
             try:
                 loaded = store.load(f"{self.cluster}/{shard}")
             except Unavailable as error:

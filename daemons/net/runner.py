@@ -9,6 +9,7 @@ import logging
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 QUEUE_MAX = 1000  # calls waiting for one destination; one more fails at once
 SHUTDOWN_S = 5.0  # a role may take this long to end in order
+SLOW_S = 0.3  # an entry that takes longer is told: beyond twice this its keeper renews no lease
 BUG = 70  # exit code: EX_SOFTWARE
 
 
@@ -39,6 +41,27 @@ class Asker(Protocol):
 
 
 Service = Callable[[Message], Message]  # a local service; may block, never raises for the world's faults
+
+
+class _Waiting:
+    """A request that the role let wait, and the thread that waits for its answer."""
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self._done = threading.Event()
+        self._answer: Message | Unexpected = Failed("stopping")
+
+    def settle(self, answer: Message | Unexpected) -> None:
+        """Wake the thread."""
+        self._answer = answer
+        self._done.set()
+
+    def answer(self) -> Message:
+        """Wait for the answer. Raises Unexpected."""
+        self._done.wait()
+        if isinstance(self._answer, Unexpected):
+            raise self._answer
+        return self._answer
 
 
 class Runner:
@@ -61,12 +84,15 @@ class Runner:
         self.read_clock = read_clock
         self.shutdown_s = shutdown_s
         self.lock = threading.Lock()
-        self.ticked = threading.Condition(self.lock)
+        self._waiting: list[_Waiting] = []
         self.stopping = threading.Event()
         self.ended = threading.Event()
         self._lanes: dict[tuple[str, str], queue.Queue[Call | None]] = {}
         self._written = 0
-        self.figures = {"calls": 0, "calls_failed": 0, "asked": 0, "asked_bad": 0, "queue_full": 0}
+        self.figures: dict[str, float] = {
+            "calls": 0, "calls_failed": 0, "asked": 0, "asked_bad": 0, "queue_full": 0,
+            "slow_entries": 0, "entry_s_max": 0.0,
+        }  # fmt: skip
 
     # -- in
 
@@ -87,15 +113,32 @@ class Runner:
     def enter(self, message: Message) -> Message:
         """Hand `message` to the role, waiting as long as it says `Wait`."""
         with self.lock:
-            while True:
-                now = self.read_clock()
-                answer = self._handle(message, now)
-                if not isinstance(answer, Wait):
-                    return answer
-                left_s = answer.until_mono - now.mono
-                if self.ended.is_set():
-                    return Failed("stopping")
-                self.ticked.wait(max(0.001, min(left_s, 2 * self.role.tick_s)))
+            answer = self._handle(message, self.read_clock())
+            if not isinstance(answer, Wait):
+                return answer
+            if self.ended.is_set():
+                return Failed("stopping")
+            waiting = _Waiting(message)
+            self._waiting.append(waiting)
+        return waiting.answer()
+
+    def _ask_again(self, now: Now) -> None:
+        """Hand what waits to the role again; only whose answer is there is woken. Under the lock."""
+        ended = self.ended.is_set()
+        left = []
+        for waiting in self._waiting:
+            answer = self._handle_again(waiting, now)
+            if isinstance(answer, Wait) and not ended:
+                left.append(waiting)
+            else:
+                waiting.settle(Failed("stopping") if isinstance(answer, Wait) else answer)
+        self._waiting = left
+
+    def _handle_again(self, waiting: "_Waiting", now: Now) -> "Message | Wait | Unexpected":
+        try:
+            return self._handle(waiting.message, now)
+        except Unexpected as error:
+            return error
 
     # -- time
 
@@ -113,8 +156,8 @@ class Runner:
     def _tick(self) -> None:
         with self.lock:
             now = self.read_clock()
-            calls = self._guarded(lambda: self.role.tick(now))
-            self.ticked.notify_all()
+            calls = self._guarded(lambda: self.role.tick(now), "tick")
+            self._ask_again(now)
         self._send(calls)
 
     def _end(self) -> None:
@@ -129,7 +172,7 @@ class Runner:
                 self.ended.wait(0.05)
         self.ended.set()
         with self.lock:
-            self.ticked.notify_all()
+            self._ask_again(self.read_clock())
         for lane in list(self._lanes.values()):
             try:
                 lane.put_nowait(None)
@@ -187,18 +230,22 @@ class Runner:
     def _answered(self, call: Call, answer: Message) -> None:
         with self.lock:
             now = self.read_clock()
-            calls = self._guarded(lambda: self.role.answered(call, answer, now))
+            calls = self._guarded(
+                lambda: self.role.answered(call, answer, now), type(call.message).__name__
+            )
         self._send(calls)
 
     # -- the role itself
 
     def _handle(self, message: Message, now: Now) -> Message | Wait:
-        return self._guarded(lambda: self.role.handle(message, now))
+        return self._guarded(lambda: self.role.handle(message, now), type(message).__name__)
 
-    def _guarded(self, entry: Callable[[], T]) -> T:
-        """Run one entry; before its outcome leaves, what it made durable is on disk."""
+    def _guarded(self, entry: Callable[[], T], what: str) -> T:
+        """Run one entry, about `what`; before its outcome leaves, what it made durable is on disk."""
+        began = time.monotonic()
         try:
             outcome = entry()
+            self._timed(time.monotonic() - began, what)
             serial = self.role.durable_serial
             if self.durable is not None and serial != self._written:
                 self.durable.write(self.role.durable())
@@ -209,3 +256,11 @@ class Runner:
         except Exception:
             log.exception("bug in role=%s, ending with code %d", self.role.name, BUG)
             os._exit(BUG)
+
+    def _timed(self, took_s: float, what: str) -> None:
+        """Note how long an entry took: all others waited, the beat among them."""
+        if took_s > self.figures["entry_s_max"]:
+            self.figures["entry_s_max"] = took_s
+        if took_s > SLOW_S:
+            self.figures["slow_entries"] += 1
+            log.warning("slow entry role=%s about=%s took_s=%.2f", self.role.name, what, took_s)

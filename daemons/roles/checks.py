@@ -5,7 +5,7 @@ the same check out twice is harmless: a result is applied once and never to anot
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import msgspec
@@ -14,7 +14,7 @@ from daemons.model.check import Order
 from daemons.model.clock import Mono, Now, Wall
 from daemons.model.cluster import Epoch
 from daemons.roles.command_lines import CommandLines
-from daemons.roles.shard_state import Item, ShardState
+from daemons.roles.shard_state import SLICE, Item, ShardState
 from daemons.rules.schedule import first_check, next_check
 from daemons.wire.messages import Chunk
 
@@ -64,18 +64,23 @@ class Checks:
     """Due checks of one shard, and what is lent to whom."""
 
     def __init__(self, state: ShardState, lines: CommandLines, now: Now) -> None:
-        """Schedule every object: new ones spread, overdue ones within seconds, others as they were."""
+        """Nothing is scheduled before `begin`."""
         self._state = state
         self._lines = lines
         self._wheel = Wheel(now.mono)
         self._ready: dict[str, deque[Item]] = {}  # by poller tag
         self._out: dict[str, dict[str, Item]] = {}  # by poller instance
         self._unseen: dict[str, deque[tuple[int, tuple[tuple[Item, int], ...]]]] = {}
-        overdue = 0
-        for index, item in enumerate(state.items.values()):
-            if item.status.next_check_wall and item.status.next_check_wall <= now.wall:
-                overdue += 1
-            self.start(item, index, now)
+
+    def begin(self, now: Now) -> Iterator[None]:
+        """Schedule every object: new ones spread, overdue ones within seconds, others as they were.
+
+        Yields after each SLICE of objects.
+        """
+        for index, item in enumerate(self._state.items.values(), 1):
+            if index % SLICE == 0:
+                yield
+            self.start(item, index - 1, now)
 
     def start(self, item: Item, index: int, now: Now) -> None:
         """Schedule an object that has just come: keep its time, or give it its first."""

@@ -98,9 +98,7 @@ class Outbox:
             for entry in claimed.actions if claimed is not None else ():
                 journals.setdefault(entry.id, {})[name] = entry
         silent = any(claimed is None for claimed in claims.values())
-        for key, value in sorted(records.items()):
-            if not key.startswith("a/"):
-                continue
+        for key, value in sorted(pair for pair in records.items() if pair[0].startswith("a/")):
             try:
                 planned = _decode(value)
             except DecodeError:

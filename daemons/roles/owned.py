@@ -4,7 +4,7 @@ The one thing to know: `OwnedShard` lives exactly as long as one epoch. When the
 object is dropped, so nothing of an old epoch can leak into the next.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -55,15 +55,36 @@ class OwnedShard:
         *,
         without: frozenset[str] = frozenset(),
     ) -> None:
-        """Go on from `inherited` under `epoch`."""
-        state = ShardState(body, epoch, inherited.records, tokens, now, without=without)
-        self.state = state
+        """Go on from `inherited` under `epoch`: nothing but `make` may be called until it is whole."""
+        self.state = ShardState(body, epoch, tokens, now, without=without)
         self.version = version
         self.epoch = epoch
-        self.journal = state.journal
+        self.journal = self.state.journal
+        self.placed: Placed | None = None
+        self.draining = False
+        self.began_mono = now.mono
+        self.heard: set[str] = set()  # pollers that have exchanged with this owner
+        self._making = self._make(inherited, now)
+
+    def make(self, now: Now) -> bool:
+        """Make the next few thousand objects; return whether the shard is whole."""
+        whole = next(self._making, True)
+        if whole:
+            self.began_mono = now.mono
+        return whole
+
+    def _make(self, inherited: Inheritance, now: Now) -> Iterator[bool]:
+        """Put the parts together; yields False while there is more to do."""
+        state = self.state
+        records, corrupt = readable(inherited.records)
+        state.figures["objects_corrupt"] += corrupt
+        for _ in state.take_up(records):
+            yield False
         self.lines = CommandLines(state, now.wall)
         self.outbox = Outbox(state)
         self.checks = Checks(state, self.lines, now)
+        for _ in self.checks.begin(now):
+            yield False
         self.teller = Teller(state, self.lines, self.outbox)
         self.bookings = Bookings(state, self.teller, now)
         self.flaps = Flaps(state, self.teller)
@@ -71,13 +92,9 @@ class OwnedShard:
         self.commands = Commands(
             state, self.checks, self.consumer, self.bookings, self.teller, self.flaps
         )
-        self.journal.ring.restore(readable(inherited.records)[0])
+        self.journal.ring.restore(records)
         self.journal.ring.lost_before(inherited.position)
         self.broks = BrokDesk(state)
-        self.placed: Placed | None = None
-        self.draining = False
-        self.began_mono = now.mono
-        self.heard: set[str] = set()  # pollers that have exchanged with this owner
         self.outbox.take_over(inherited.records, inherited.claims, sure=inherited.complete, now=now)
         state.shard_changed()
         self.journal.hurry(now)

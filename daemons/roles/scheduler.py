@@ -48,14 +48,13 @@ from daemons.wire.messages import (
 )
 
 TICK_S = 0.05
+MAKING_TICK_S = 0.002  # while objects are made, slice by slice: others get their turn in between
 SUBMIT_S = 0.8  # a receiver waits so long for its commands to become durable, then asks again
 SHUTDOWN_S = 2.0
 
 
 class Scheduler:
     """A role: its seats, one for each shard that it runs or stands by for."""
-
-    tick_s = TICK_S
 
     def __init__(
         self,
@@ -74,6 +73,7 @@ class Scheduler:
         "fencing", "result-fencing", "write-ahead", "retention", "notification-ids".
         """
         self.name = name
+        self.tick_s = TICK_S
         self.instance = instance
         self.cluster = cluster
         fenced = "fencing" not in without
@@ -113,6 +113,8 @@ class Scheduler:
         calls = self.standing.beat(self._wants(now), self.report(now), now)
         for seat in self.seats.values():
             calls += seat.tick(self.standing, now)
+        making = any(seat.making for seat in self.seats.values())
+        self.tick_s = MAKING_TICK_S if making else TICK_S
         self._borrowing.tick(self._owned(now), self._pollers(), now)
         return calls
 

@@ -59,7 +59,8 @@ class _Taking:
         self.restored: Restored | None = None
         self.asked: set[str] = set(reactionners)
         self.claims: Journals = {}
-        self.begun = False
+        self.inherited = Inheritance({})
+        self.making: OwnedShard | None = None  # not whole yet
 
     @property
     def ready(self) -> bool:
@@ -95,6 +96,11 @@ class ShardSeat:
         self.notes: tuple[str, ...] = ()
 
     # -- what it is
+
+    @property
+    def making(self) -> bool:
+        """Objects are being made: the sooner the next tick comes, the better."""
+        return self._taking is not None and self._taking.making is not None
 
     @property
     def mine(self) -> bool:
@@ -254,7 +260,9 @@ class ShardSeat:
             return []
         taking.loading = True
         taking.loads += 1
-        return [Call("retention", Load(self.shard), LOAD_S, lane=f"load/{self.shard}")]
+        # What this server's own stores have was in our memory before it came there.
+        load = Load(self.shard, elsewhere=bool(self.copy.epoch))
+        return [Call("retention", load, LOAD_S, lane=f"load/{self.shard}")]
 
     def _loaded(self, taking: _Taking, answer: Message) -> None:
         if isinstance(answer, Restored) and answer.stores:
@@ -264,16 +272,22 @@ class ShardSeat:
             taking.restored = Restored(self.shard, False, {}, 0, 0, missing=1, notes=notes)
 
     def _begin(self, now: Now) -> list[Call]:
-        """Become active as soon as everything that can be known is known."""
+        """Become active once everything that can be known is known and every object is made."""
         taking, body = self._taking, self.bodies.body
         if taking is None or not taking.ready or body is None or self.placed is None:
             return []
         assert taking.restored is not None
-        inherited = inherit(taking.restored, self.copy, taking.claims, self._without)
-        self.owned = OwnedShard(
-            body, self.bodies.version, taking.epoch, inherited, self._tokens, now,
-            without=self._without,
-        )  # fmt: skip
+        if taking.making is None:
+            taking.inherited = inherit(taking.restored, self.copy, taking.claims, self._without)
+            taking.making = OwnedShard(
+                body, self.bodies.version, taking.epoch, taking.inherited, self._tokens, now,
+                without=self._without,
+            )  # fmt: skip
+        if not taking.making.make(now):
+            return []
+        inherited, self.owned = taking.inherited, taking.making
+        if self.owned.version != self.bodies.version:
+            self.owned.rebody(body, self.bodies.version, now)
         self.notes = taking.restored.notes
         self._taking = None
         self._spent = taking.epoch

@@ -130,8 +130,9 @@ class StandbySink:
         self.failures = 0
         self.whole_copies = 0
         self._at: int | None = None  # n that it is known to hold, None: needs a whole copy
-        self._parts: list[bytes] = []
-        self._parts_n = 0
+        self._parts: list[dict[str, bytes]] = []  # of a whole copy; those sent are empty
+        self._part = 0  # the next one
+        self._parts_of: Formed | None = None  # the delta that the copy is as new as
         self._retry_mono = 0.0
 
     def turn_to(self, name: str) -> None:
@@ -165,8 +166,8 @@ class StandbySink:
         newest = self._ring.newest
         if newest is None or newest.epoch != self._epoch or not consistent:
             return []  # the next delta makes the start
-        self._parts = _parts(self._shard, self._epoch, newest, self._records())
-        self._parts_n = newest.n
+        self._parts = cut(self._records(), PAGE_BYTES_MAX - 100_000)
+        self._part, self._parts_of = 0, newest
         self.whole_copies += 1
         return self._send_part()
 
@@ -222,22 +223,17 @@ class StandbySink:
         return [Call(self.to, message, REPLICATE_S, lane=f"copy/{self._shard}")]
 
     def _send_part(self) -> list[Call]:
+        """Encode and send the next part: one in an entry, so that the beat is not held up."""
+        of, part, parts = self._parts_of, self._part, self._parts
+        assert of is not None
         self.busy = True
-        parts = self._parts
-        part = next(i for i, data in enumerate(parts) if data)
-        data, parts[part] = parts[part], b""
+        self._part += 1
+        records, parts[part] = parts[part], {}
+        data = encode(Delta(self._shard, self._epoch, of.n, of.wall, records))
         message = Replicate(
-            self._shard, self._epoch, self._parts_n, data, whole=True, part=part, parts=len(parts)
+            self._shard, self._epoch, of.n, data, whole=True, part=part, parts=len(parts)
         )
         return [Call(self.to, message, COPY_S, lane=f"copy/{self._shard}")]
-
-
-def _parts(shard: int, epoch: Epoch, newest: Formed, records: dict[str, bytes]) -> list[bytes]:
-    """Return `records` as encoded deltas of at most PAGE_BYTES_MAX each, at least one."""
-    parts: list[bytes] = []
-    for chunk in cut(records, PAGE_BYTES_MAX - 100_000):
-        parts.append(encode(Delta(shard, epoch, newest.n, newest.wall, chunk)))
-    return parts
 
 
 def cut(records: dict[str, bytes], bytes_max: int) -> list[dict[str, bytes]]:

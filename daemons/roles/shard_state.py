@@ -25,7 +25,6 @@ from daemons.model.objects import (
 )
 from daemons.model.status import ContactStatus, ShardStatus, Status
 from daemons.roles.shard_journal import ShardJournal, record_bytes
-from daemons.roles.shard_records import readable
 from daemons.rules.timeperiod import ALWAYS, Period, compile_period
 
 _decode_status = msgspec.msgpack.Decoder(Status).decode
@@ -33,6 +32,7 @@ _decode_contact = msgspec.msgpack.Decoder(ContactStatus).decode
 _decode_shard = msgspec.msgpack.Decoder(ShardStatus).decode
 
 NUMBERS_A_SHARD = 10_000_000  # downtimes and comments are deleted by number, asked of every shard
+SLICE = 8000  # objects made in one entry: some 50 ms, so that the beat is not held up
 Settings = TypeVar("Settings", Traits, Globals)
 Tokens = Callable[[], str]  # gives a random text that was never given before
 
@@ -65,13 +65,12 @@ class ShardState:
         self,
         body: ShardBody,
         epoch: Epoch,
-        records: dict[str, bytes],
         tokens: Tokens,
         now: Now,
         *,
         without: frozenset[str] = frozenset(),
     ) -> None:
-        """Take up `records`, what retention or a copy kept; objects without a record start PENDING."""
+        """Take up the configuration; `take_up` makes the objects."""
         self.id = body.id
         self.epoch = epoch
         self.lease = f"shard/{body.id}"
@@ -87,14 +86,20 @@ class ShardState:
         self.extra: dict[str, bytes] = {}  # records of other kinds: "a/", "x/", "b/", "l/"
         self._tokens = tokens
         self.status = ShardStatus(created_wall=now.wall)
-        records, corrupt = readable(records)
-        self.figures["objects_corrupt"] += corrupt
-        if "shard" in records:
-            self.status = _decode_shard(records["shard"])
         self.journal = ShardJournal(body.id, epoch, self.records, now, without=without)
         self._read_body(body)
-        statuses = self._statuses(records)
-        self._build(statuses, {})
+
+    def take_up(self, records: dict[str, bytes]) -> Iterator[None]:
+        """Make every object, with its status of `records`, what retention or a copy kept.
+
+        Yields after each SLICE of objects. Objects without a record start PENDING.
+        """
+        if "shard" in records:
+            self.status = _decode_shard(records["shard"])
+            self.refresh_globals()
+        statuses: dict[Key, Status] = {}
+        yield from self._statuses(records, statuses)
+        yield from self._build(statuses, {})
         for key in records:
             if key.startswith("o/") and key[2:] not in self.items:
                 self.journal.remove(key)
@@ -195,7 +200,8 @@ class ShardState:
         before = self.items
         self._read_body(body)
         self.items = {}
-        self._build({key: item.status for key, item in before.items()}, before)
+        for _ in self._build({key: item.status for key, item in before.items()}, before):
+            pass
         removed = [item for key, item in before.items() if key not in self.items]
         for item in removed:
             self.journal.remove("o/" + item.key)
@@ -222,9 +228,13 @@ class ShardState:
                 children.setdefault(parent, []).append(host.name)
         self.children: dict[str, tuple[str, ...]] = {k: tuple(v) for k, v in children.items()}
 
-    def _statuses(self, records: dict[str, bytes]) -> dict[Key, Status]:
-        statuses: dict[Key, Status] = {}
-        for key, value in records.items():
+    def _statuses(
+        self, records: dict[str, bytes], statuses: dict[Key, Status]
+    ) -> Iterator[None]:
+        """Read the records into `statuses`, and the others to where they belong."""
+        for number, (key, value) in enumerate(records.items(), 1):
+            if number % SLICE == 0:
+                yield
             kind = key[:2]
             if kind == "o/":
                 try:
@@ -237,15 +247,16 @@ class ShardState:
                 self.contact_status[key[2:]] = _decode_contact(value)
             elif kind in ("a/", "x/", "b/"):
                 self.extra[key] = value
-        return statuses
 
-    def _build(self, statuses: dict[Key, Status], before: dict[Key, Item]) -> None:
+    def _build(self, statuses: dict[Key, Status], before: dict[Key, Item]) -> Iterator[None]:
         """Make an item of every object; one of `before` stays, with its place in wheel and queues."""
         items = self.items
         services: dict[str, list[Key]] = {}
         for host in self.body.hosts:
             self._place(host.name, host, None, statuses, before)
-        for service in self.body.services:
+        for number, service in enumerate(self.body.services, 1):
+            if number % SLICE == 0:
+                yield
             name = service.host
             key = f"{name};{service.description}"
             self._place(key, service, items.get(name), statuses, before)

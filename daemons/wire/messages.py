@@ -99,7 +99,7 @@ class Beat(Struct, frozen=True, array_like=True, tag=True):
 
 
 class Leases(Struct, frozen=True, array_like=True, tag=True):
-    """What the daemon holds now; `taken` = others' leases it wanted, by name, highest epoch seen."""
+    """keeper -> daemon: what it holds now."""
 
     held: tuple[Lease, ...] = ()
     degraded: bool = False  # two servers, no contact with the other: outputs are tagged
@@ -498,6 +498,7 @@ class Load(Struct, frozen=True, array_like=True, tag=True):
     """scheduler -> "retention": the newest copy of a shard. Answered by `Restored`."""
 
     shard: int
+    elsewhere: bool = False  # only from stores that other servers write too
 
 
 class Restored(Struct, frozen=True, array_like=True, tag=True):

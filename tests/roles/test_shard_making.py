@@ -1,0 +1,115 @@
+"""A big shard is made slice by slice: whoever beats, or asks, gets a turn in between."""
+
+from daemons.model.objects import Host, Service
+from daemons.roles import checks, shard_state
+from daemons.roles.scheduler import MAKING_TICK_S, TICK_S
+from daemons.wire.messages import Beat, Exchange, Load, NotMine, Replicate, Restored
+from retention.memory import MemoryRetention
+from tests.roles.stage import Stage, body
+
+MANY = 10
+
+
+def many_hosts(monkeypatch):
+    monkeypatch.setattr(shard_state, "SLICE", 2)
+    monkeypatch.setattr(checks, "SLICE", 2)
+    hosts = tuple(Host(f"web{n}", "10.0.0.1", "web", 0) for n in range(MANY))
+    services = tuple(Service(f"web{n}", "http", 0) for n in range(MANY))
+    stage = Stage(body(hosts=hosts, services=services))
+    return stage, stage.add("one")
+
+
+def making(stage, scheduler, *, until):
+    """Tick until `until` holds; return how many entries it took."""
+    for entries in range(200):
+        if until(scheduler):
+            return entries
+        stage.run(0.05)
+    raise AssertionError("it did not come to that")
+
+
+def begun(scheduler):
+    return scheduler.seats[1].making
+
+
+def active(scheduler):
+    return scheduler.seats[1].held.phase == "active"
+
+
+def test_a_big_shard_is_made_in_many_entries_with_beats_in_between(monkeypatch):
+    stage, scheduler = many_hosts(monkeypatch)
+    stage.place("one")
+    making(stage, scheduler, until=begun)
+    beats = sum(isinstance(call.message, Beat) for call in stage.sent)
+    assert making(stage, scheduler, until=active) >= MANY / 2
+    assert sum(isinstance(call.message, Beat) for call in stage.sent) > beats
+    assert len(scheduler.seats[1].owned.state.items) == 2 * MANY
+
+
+def test_ticks_come_fast_only_while_objects_are_made(monkeypatch):
+    stage, scheduler = many_hosts(monkeypatch)
+    assert scheduler.tick_s == TICK_S
+    stage.place("one")
+    making(stage, scheduler, until=begun)
+    stage.run(0.05)
+    assert scheduler.tick_s == MAKING_TICK_S
+    making(stage, scheduler, until=active)
+    stage.run(0.05)
+    assert scheduler.tick_s == TICK_S
+
+
+def test_a_shard_in_the_making_serves_nobody_and_keeps_its_lease(monkeypatch):
+    stage, scheduler = many_hosts(monkeypatch)
+    stage.place("one")
+    making(stage, scheduler, until=begun)
+    assert isinstance(scheduler.handle(Exchange("poll", "i", 1, 5, 9, 0.0), stage.now), NotMine)
+    making(stage, scheduler, until=active)
+    assert scheduler.seats[1].owned.epoch == stage.epoch
+
+
+def test_a_newer_owner_ends_the_making(monkeypatch):
+    stage, scheduler = many_hosts(monkeypatch)
+    stage.place("one")
+    making(stage, scheduler, until=begun)
+    stage.refused.add("one")
+    scheduler.handle(Replicate(1, stage.epoch + 1, 1, b"", after=0), stage.now)
+    stage.run(1.0)
+    assert not scheduler.seats[1].making and scheduler.seats[1].owned is None
+
+
+def test_a_configuration_that_comes_meanwhile_is_taken(monkeypatch):
+    stage, scheduler = many_hosts(monkeypatch)
+    stage.place("one")
+    making(stage, scheduler, until=begun)
+    stage.shard = body(hosts=(Host("new", "10.0.0.2", "new", 0),), services=())
+    stage.version = "v2"
+    stage.place("one")
+    making(stage, scheduler, until=active)
+    stage.run(1.0)
+    owned = scheduler.seats[1].owned
+    assert (owned.version, list(owned.state.items)) == ("v2", ["new"])
+
+
+def test_a_standby_with_a_copy_does_not_wait_for_its_own_store():
+    stage = Stage()
+    stage.start()
+    stage.add("two")
+    stage.place("one", "two")
+    stage.run(2.0)
+    stage.kill("one")
+    stage.place("two")
+    stage.run(2.0)
+    loads = [call.message for call in stage.sent if isinstance(call.message, Load)]
+    assert [load.elsewhere for load in loads] == [False, True]
+
+
+def test_stores_of_this_server_are_left_out_when_only_others_are_wanted():
+    from daemons.net.retain import Retainer
+
+    stores = {"here": MemoryRetention(), "there": MemoryRetention()}
+    stores["here"].save("c/1", 9, 9, {"shard": b"new"}, ())
+    stores["there"].save("c/1", 8, 1, {"shard": b"old"}, ())
+    retainer = Retainer("c", stores, frozenset({"here"}))
+    answers = [retainer.apply(Load(1, elsewhere)) for elsewhere in (False, True)]
+    assert all(isinstance(answer, Restored) and answer.stores == 2 for answer in answers)
+    assert [answer.epoch for answer in answers] == [9, 8]

@@ -24,6 +24,7 @@ class Retainer:
         self.cluster = cluster
         self.stores = dict(stores)
         self.local = local
+        self.behind: set[tuple[int, str]] = set()  # (shard, store) that missed a save: a hole
 
     def apply(self, message: Message) -> Message:
         """Serve the scheduler role."""
@@ -62,16 +63,18 @@ class Retainer:
                 found.append((name, loaded))
         if not found:
             return Restored(shard, False, {}, 0, 0, notes=tuple(notes), stores=answered)
-        name, best = max(found, key=lambda pair: (pair[1].complete, pair[1].epoch, pair[1].n))
-        notes += [f"{name}: {note}" for note in best.notes]
-        lost = best.missing + best.corrupt
-        return Restored(shard, True, best.records, best.epoch, best.n, lost, tuple(notes), answered)
+        return _joined(shard, found, notes, answered)
 
     def _save(self, save: Save) -> Message:
         stored = 0
         failed: list[str] = []
+        behind: set[str] = set()
         for name, store in self.stores.items():
             if save.local and name not in self.local:
+                continue
+            if (save.shard, name) in self.behind and not save.whole:
+                behind.add(name)
+                failed.append(f"{name}: missed a save, wants everything")
                 continue
             try:
                 saved = store.save(
@@ -80,14 +83,37 @@ class Retainer:
             except Stale as error:
                 return Fenced(f"shard/{save.shard}", error.highest)
             except Unavailable as error:
+                behind.add(name)
                 failed.append(f"{name}: {error}")
                 continue
             stored += 1
+            self.behind.discard((save.shard, name))
             if saved.partial and not save.whole:
                 failed.append(f"{name}: knows a part only")
         if failed and not stored:
             return Failed("; ".join(failed))
+        self.behind |= {(save.shard, name) for name in behind}  # the caller does not send it again
         return Saved(save.shard, save.epoch, save.n, stored, tuple(failed))
+
+
+def _joined(
+    shard: int, found: list[tuple[str, Loaded]], notes: list[str], answered: int
+) -> Restored:
+    """Return the newest complete copy, and over it what incomplete ones hold that is newer.
+
+    A store that has just come back empty knows nothing but the last deltas: newest, and next to nothing.
+    """
+    found.sort(key=lambda pair: (pair[1].epoch, pair[1].n, pair[1].complete))
+    first = max((i for i, (_, copy) in enumerate(found) if copy.complete), default=0)
+    records: dict[str, bytes] = {}
+    for name, copy in found[first:]:
+        records.update(copy.records)
+        notes += [f"{name}: {note}" for note in copy.notes]
+    newest = found[-1][1]
+    lost = 0 if newest.complete else max(1, newest.missing + newest.corrupt)
+    return Restored(
+        shard, True, records, newest.epoch, newest.n, lost, tuple(notes), answered
+    )
 
 
 def open_retention(cluster: Cluster, define: DaemonDef, workdir: Path) -> Retainer:

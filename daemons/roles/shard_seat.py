@@ -351,6 +351,5 @@ def inherit(
         return Inheritance(copy.records, copied, bool(copy.epoch) or not restored.missing, claims)
     records = restored.records
     if restored.missing:
-        older = {k: v for k, v in copy.records.items() if k.startswith(("o/", "c/"))}
-        records = {**older, **records}
+        records = {**copy.records, **records}  # ids once applied, lines once written: more is safer
     return Inheritance(records, stored, not restored.missing, claims)

@@ -42,36 +42,47 @@ def _options(what: str, words: list[str]) -> argparse.Namespace:
 
 
 def _keeper(words: list[str]) -> int:
-    from daemons.cli.compose import run_keeper
-    from daemons.cli.start import CannotStart, Options, start
-    from daemons.net.home import Home, NoHome
-
     options = _options("keeper", words)
-    try:
-        if options.config:
-            return start(Options(tuple(options.config), options.server, str(options.workdir or ""), True), print)
-        return run_keeper(Home(options.workdir or os.getcwd()))
-    except (CannotStart, NoHome) as error:
-        print(f"shinken-keeper: {error}", file=sys.stderr)
-        return 2
+    if options.config:
+        return _from_files("keeper", options)
+    return _in_home("keeper", options)
 
 
 def _daemon(role: RoleName, words: list[str]) -> int:
-    from daemons.cli.compose import run_daemon
-    from daemons.cli.start import CannotStart, prepare
-    from daemons.net.home import Home, NoHome
-
     options = _options(role, words)
     if getattr(options, "verify_config", False):
         from daemons.cli.verify import verify
 
         return verify(tuple(options.config), as_json=False)
+    return _from_files(role, options) if options.config else _in_home(role, options)
+
+
+def _from_files(what: str, options: argparse.Namespace) -> int:
+    """Prepare a work folder from -c FILE..., then run in it. Only here the configuration reader is loaded."""
+    from daemons.cli.start import CannotStart, Options, prepare, start
+
     try:
-        if options.config:
-            home = prepare(tuple(options.config), options.server, str(options.workdir or ""), print)
-        else:
-            home = Home(options.workdir or os.getcwd())
+        workdir = str(options.workdir or "")
+        if what == "keeper":
+            return start(Options(tuple(options.config), options.server, workdir, True), print)
+        options.workdir = prepare(tuple(options.config), options.server, workdir, print).path
+    except CannotStart as error:
+        print(f"shinken-{what}: {error}", file=sys.stderr)
+        return 2
+    return _in_home(what, options)
+
+
+def _in_home(what: str, options: argparse.Namespace) -> int:
+    """Run in a work folder that is prepared."""
+    from daemons.cli.compose import run_daemon, run_keeper
+    from daemons.net.home import Home, NoHome
+
+    try:
+        home = Home(options.workdir or os.getcwd())
         bundle = home.read()
+        if what == "keeper":
+            return run_keeper(home)
+        role = next(role for role in ROLES if role == what)
         names = [d.name for d in bundle.cluster.on(bundle.server.address) if d.role == role]
         name = options.name or (names[0] if len(names) == 1 else "")
         if not name:
@@ -79,8 +90,8 @@ def _daemon(role: RoleName, words: list[str]) -> int:
             print(f"shinken-{role}: say which with --name; {bundle.server.name} has: {have}", file=sys.stderr)
             return 2
         return run_daemon(role, name, home, options.instance)
-    except (CannotStart, NoHome) as error:
-        print(f"shinken-{role}: {error}", file=sys.stderr)
+    except NoHome as error:
+        print(f"shinken-{what}: {error}", file=sys.stderr)
         return 2
 
 

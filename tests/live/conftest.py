@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 WATCHED = (*(f"{role}-dies" for role in ROLES), "scheduler-hangs", "keeper-dies")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what starts daemons, and keep it together."""
     for item in items:

@@ -4,6 +4,9 @@ The one thing to know: templates are examined too, and at their own line, so tha
 template is one complaint, however many objects use it.
 """
 
+import re
+from functools import cache
+
 from daemons.config.complain import Complaints, did_you_mean
 from daemons.config.lexer import Block
 from daemons.config.schema import KINDS, AttrType, attributes
@@ -68,4 +71,12 @@ def _wrong(kind: str, attr: str, type: AttrType, value: str) -> str:
 
 def bad_characters(name: str, illegal: str) -> str:
     """Return the characters of `name` that an object name must not have (`;` separates our keys)."""
-    return "".join(dict.fromkeys(c for c in name if c in illegal or c == ";" or c < " "))
+    bad = _illegal(illegal)
+    if bad.search(name) is None:  # nearly all: entered for every object
+        return ""
+    return "".join(dict.fromkeys(bad.findall(name)))
+
+
+@cache
+def _illegal(characters: str) -> re.Pattern[str]:
+    return re.compile(f"[{re.escape(characters)};\\x00-\\x1f]")

@@ -96,7 +96,7 @@ class Lexer:
         """Collect what is wrong in `complaints`."""
         self.out = Lexed([], {}, {})
         self._complaints = complaints
-        self._pairs: dict[str, Pair | None] = {}
+        self._pairs = _Pairs()
 
     def read(self, source: Source) -> list[Setting]:
         """Add what `source` says; return its settings (the caller follows those that include)."""
@@ -107,27 +107,21 @@ class Lexer:
         pos = 0
         size = len(text)
         while pos < size:
-            blank = _BLANK.match(text, pos)
-            if blank and blank.end() > pos:
-                pos = blank.end()
             plain = _PLAIN.match(text, pos)
             if plain:
                 self._plain(source, plain)
                 pos = plain.end()
-            elif pos < size:
+                continue
+            blank = _BLANK.match(text, pos)
+            if blank and blank.end() > pos:
+                pos = blank.end()
+            else:
                 pos = self._slow(source, pos)
         return self.out.settings[first:]
 
     def _plain(self, source: Source, match: re.Match[str]) -> None:
         pairs = self._pairs
-        found = []
-        for line in match[2].split("\n"):
-            try:
-                pair = pairs[line]
-            except KeyError:
-                pair = pairs[line] = _split(line)
-            if pair:
-                found.append(pair)
+        found = [pair for line in match[2].split("\n") if (pair := pairs[line])]
         self._block(match[1], found, source, match.start(), match.end())
 
     def _slow(self, source: Source, pos: int) -> int:
@@ -199,7 +193,19 @@ class Lexer:
             attrs = _merged(kind, pairs)
         if kind.renamed and not kind.renamed.keys().isdisjoint(attrs):
             attrs = {kind.renamed.get(key, key): value for key, value in attrs.items()}
-        self.out.blocks.setdefault(name, []).append(Block(name, attrs, source, start, end))
+        block = Block(kind.name, attrs, source, start, end)  # one string for the kind of all
+        try:
+            self.out.blocks[name].append(block)
+        except KeyError:
+            self.out.blocks[name] = [block]
+
+
+class _Pairs(dict[str, Pair | None]):
+    """Lines already split; a new one is split when it is first asked for."""
+
+    def __missing__(self, line: str) -> Pair | None:
+        pair = self[line] = _split(line)
+        return pair
 
 
 def _split(line: str) -> Pair | None:

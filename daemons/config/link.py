@@ -379,6 +379,8 @@ class _Linker:
         templates = self._of("service")
         split: dict[tuple[int, str | None], tuple[str, ...]] = {}
         for (host, description), placed in services.items():
+            if "servicegroups" not in placed.block.attrs and "servicegroups" not in placed.proto.attrs:
+                continue
             key = (id(placed.proto), placed.block.attrs.get("servicegroups"))
             names = split.get(key)
             if names is None:

@@ -58,7 +58,8 @@ class Commands:
             for key, value in state.extra.items()
             if key.startswith("x/")
         )
-        self._applied: dict[str, int] = {key[2:]: 0 for _, key in known}  # id -> mark
+        # id -> mark; what was inherited may be ours alone until our first delta is durable
+        self._applied = {key[2:]: state.journal.formed_n + 1 for _, key in known}
         self._order: deque[str] = deque(key[2:] for _, key in known)
         self._refused: dict[str, str] = {}
         self._single: dict[str, tuple[int, Submitted]] = {}  # not known to the standby yet

@@ -189,6 +189,6 @@ class ShardJournal:
         self._settle()
 
     def _settle(self) -> None:
-        if not self._awaited:
+        if self.formed_n and not self._awaited:  # before the first delta what was inherited is not safe
             self.durable_n = self.formed_n
             self.ring.release(self.epoch, self.durable_n)

@@ -5,7 +5,8 @@ it is *durable*, that is, before every healthy sink has answered. A sink that fa
 nobody up; it is brought up to date later. One delta is under way at a time.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
@@ -31,6 +32,16 @@ def record_bytes(record: Record) -> bytes:
     return record if isinstance(record, bytes) else _encode_record(record)
 
 
+class Keeper(Protocol):
+    """What has the records of a shard."""
+
+    def gather(self, into: dict[str, bytes]) -> Iterator[None]:
+        """Put every record into `into`, in slices."""
+
+    def kept(self, keys: list[str]) -> dict[str, bytes]:
+        """Return the records of `keys` that there are."""
+
+
 class ShardJournal:
     """Pending changes of one shard, the delta under way, and how far each sink has come."""
 
@@ -38,20 +49,20 @@ class ShardJournal:
         self,
         shard: int,
         epoch: Epoch,
-        records: Callable[[], dict[str, bytes]],
+        keeper: Keeper,
         now: Now,
         *,
         without: frozenset[str] = frozenset(),
     ) -> None:
-        """`records` gives everything that is kept of the shard, for a whole copy.
+        """`keeper` has everything that is kept of the shard, for a whole copy.
 
         `without` "write-ahead": output leaves before it is kept; only tests want that.
         """
         self.shard = shard
         self.epoch = epoch
         self.ring = BrokRing(shard)
-        self.retention = RetentionSink(shard, epoch, records)
-        self.standby = StandbySink(shard, epoch, records, self.ring)
+        self.retention = RetentionSink(shard, epoch, keeper.kept)
+        self.standby = StandbySink(shard, epoch, self.ring)
         self.formed_n = 0  # newest delta made
         self.durable_n = 0  # newest delta that is safe
         self._ahead = "write-ahead" not in without
@@ -62,6 +73,9 @@ class ShardJournal:
         self._quiet = True  # nothing pending deserves a delta of its own
         self._flushed_mono: float = now.mono
         self._awaited: set[str] = set()  # sinks that have not answered the delta under way
+        self._keeper = keeper
+        self._everything: dict[str, bytes] = {}  # of a whole copy that is being gathered
+        self._gathering: Iterator[None] | None = None
 
     # -- what is to be kept
 
@@ -103,6 +117,11 @@ class ShardJournal:
         """The n whose durability covers everything kept so far."""
         return self.formed_n if self._quiet else self.formed_n + 1
 
+    @property
+    def gathering(self) -> bool:
+        """A whole copy is being gathered: the sooner the next tick comes, the better."""
+        return self._gathering is not None
+
     def is_durable(self, n: int) -> bool:
         """Return whether what was marked `n` may leave."""
         return n <= self.durable_n or not self._ahead
@@ -119,9 +138,9 @@ class ShardJournal:
         calls: list[Call] = []
         if self._awaited and now.mono - self._flushed_mono > GIVE_UP_S:
             self._give_up(now)
-        if not self._awaited and self._due(now):
-            calls += self._flush(now)
-        calls += self.standby.repair(now, consistent=self._quiet)
+        if not self._awaited:
+            calls += self._next(now)
+        calls += self.standby.repair(now)
         return calls
 
     def answered(self, call: Call, answer: Message, now: Now) -> tuple[list[Call], Epoch]:
@@ -159,10 +178,38 @@ class ShardJournal:
         late = now.mono - self._flushed_mono >= FLUSH_S
         return late and (not self._quiet or self.retention.repair_due(now))
 
-    def _flush(self, now: Now) -> list[Call]:
+    def _next(self, now: Now) -> list[Call]:
+        """Return the delta that is due, or the whole copy that somebody needs with it.
+
+        A copy is gathered in slices, during which no delta is formed: what changed meanwhile is
+        pending when the last slice is there, goes over it, and leaves with the same delta.
+        """
+        due = self._due(now)
+        if not (self.standby.wants_whole(now) or (due and self.retention.wants_whole(now))):
+            self._gathering = None
+            return self._flush(now, None) if due else []
+        if self._gathering is None:
+            self._everything = {}
+            self._gathering = self._keeper.gather(self._everything)
+        for _ in self._gathering:
+            return []  # one slice in an entry, so that the beat is not held up
+        whole, self._everything, self._gathering = self._everything, {}, None
+        if due or not self._quiet:
+            return self._flush(now, whole)
+        return self.standby.begin(whole)
+
+    def _flush(self, now: Now, whole: dict[str, bytes] | None) -> list[Call]:
         delta = self._form(now)
-        calls = self.retention.offer(delta.n, delta.changed, delta.removed, now)
-        calls += self.standby.offer(self.ring.newest, now)
+        copy = whole is not None and self.standby.wants_whole(now)
+        if whole is not None:
+            whole.update(delta.changed)
+            for key in delta.removed:
+                whole.pop(key, None)
+        calls = self.retention.offer(delta.n, delta.changed, delta.removed, whole, now)
+        if copy and whole is not None:
+            calls += self.standby.begin(whole)
+        else:
+            calls += self.standby.offer(self.ring.newest, now)
         self._awaited = {s.name for s in (self.retention, self.standby) if s.busy and not s.away}
         self._settle()
         return calls

@@ -99,7 +99,9 @@ class ShardSeat:
 
     @property
     def making(self) -> bool:
-        """Objects are being made: the sooner the next tick comes, the better."""
+        """Objects are being made or copied: the sooner the next tick comes, the better."""
+        if self.owned is not None:
+            return self.owned.journal.gathering
         return self._taking is not None and self._taking.making is not None
 
     @property

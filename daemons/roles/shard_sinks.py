@@ -29,7 +29,7 @@ SAVE_S = 5.0  # the stores have their own, shorter time-outs
 REPLICATE_S = 1.0
 COPY_S = 5.0  # one part of a whole copy
 
-Records = Callable[[], dict[str, bytes]]
+Records = Callable[[list[str]], dict[str, bytes]]  # those of these keys that there are
 
 
 class RetentionSink:
@@ -53,23 +53,30 @@ class RetentionSink:
         self._retry_mono = 0.0
         self._again_mono = 0.0
 
+    def wants_whole(self, now: Now) -> bool:
+        """Return whether the next save must be of everything, and may be made now."""
+        return self._whole and not self.busy and not (self.away and now.mono < self._retry_mono)
+
     def offer(
-        self, n: int, changed: dict[str, bytes], removed: tuple[str, ...], now: Now
-    ) -> list[Call]:
-        """Return the save of delta `n`, with what was missed before; nothing while away."""
+        self, n: int, changed: dict[str, bytes], removed: tuple[str, ...],
+        everything: dict[str, bytes] | None, now: Now,
+    ) -> list[Call]:  # fmt: skip
+        """Return the save of delta `n`, with what was missed before; nothing while away.
+
+        `everything` is there when this sink wants the whole.
+        """
         keys = (*changed, *removed)
         if self.busy or (self.away and now.mono < self._retry_mono):
             self._missed.update(dict.fromkeys(keys))
             return []
-        whole = self._whole
-        if whole or self._missed:
-            everything = self._records()
-            if not whole:
-                missed = dict.fromkeys((*self._missed, *keys))
-                changed = {key: everything[key] for key in missed if key in everything}
-                removed = tuple(key for key in missed if key not in everything)
-            else:
-                changed, removed = everything, ()
+        whole = self._whole and everything is not None
+        if whole and everything is not None:
+            changed, removed = everything, ()
+        elif self._missed:
+            before = [key for key in self._missed if key not in changed and key not in removed]
+            there = self._records(before)
+            changed = {**there, **changed}
+            removed = (*removed, *(key for key in before if key not in there))
         self._sent = () if whole else (*changed, *removed)
         self._missed = {}
         self.busy = True
@@ -118,11 +125,10 @@ class StandbySink:
 
     name = "standby"
 
-    def __init__(self, shard: int, epoch: Epoch, records: Records, ring: BrokRing) -> None:
+    def __init__(self, shard: int, epoch: Epoch, ring: BrokRing) -> None:
         """Nobody follows yet."""
         self._shard = shard
         self._epoch = epoch
-        self._records = records
         self._ring = ring
         self.to = ""
         self.away = True
@@ -150,23 +156,25 @@ class StandbySink:
             return []
         return self._send(formed)
 
-    def repair(self, now: Now, *, consistent: bool) -> list[Call]:
-        """Return the next step for a standby that is behind; nothing when it is not, or not yet.
-
-        A whole copy is only begun when `consistent`: no change is pending without its output.
-        """
-        if not self.to or self.busy or not self.away or now.mono < self._retry_mono:
+    def repair(self, now: Now) -> list[Call]:
+        """Return the next step for a standby that is behind; nothing when it is not, or not yet."""
+        if not self._may_repair(now):
             return []
         if self._parts:
             return self._send_part()
-        if self._at is not None:
-            following = self._ring.after(self._epoch, self._at)
-            if following is not None:
-                return self._send(following)
+        following = self._following()
+        return self._send(following) if following is not None else []
+
+    def wants_whole(self, now: Now) -> bool:
+        """Return whether only a whole copy helps, and may be begun now."""
+        return self._may_repair(now) and not self._parts and self._following() is None
+
+    def begin(self, whole: dict[str, bytes]) -> list[Call]:
+        """Begin to send `whole`, everything as of the newest delta: nothing that changed is pending."""
         newest = self._ring.newest
-        if newest is None or newest.epoch != self._epoch or not consistent:
+        if newest is None or newest.epoch != self._epoch:
             return []  # the next delta makes the start
-        self._parts = cut(self._records(), PAGE_BYTES_MAX - 100_000)
+        self._parts = cut(whole, PAGE_BYTES_MAX - 100_000)
         self._part, self._parts_of = 0, newest
         self.whole_copies += 1
         return self._send_part()
@@ -207,6 +215,13 @@ class StandbySink:
     def confirmed_n(self) -> int:
         """The newest n that the standby said it holds, 0 = none."""
         return self._at or 0
+
+    def _may_repair(self, now: Now) -> bool:
+        return bool(self.to) and self.away and not self.busy and now.mono >= self._retry_mono
+
+    def _following(self) -> Formed | None:
+        """The delta that comes next for this standby, None when the ring has it no more."""
+        return self._ring.after(self._epoch, self._at) if self._at is not None else None
 
     def _take(self, answer: Copied) -> None:
         if answer.epoch != self._epoch:

@@ -86,7 +86,7 @@ class ShardState:
         self.extra: dict[str, bytes] = {}  # records of other kinds: "a/", "x/", "b/", "l/"
         self._tokens = tokens
         self.status = ShardStatus(created_wall=now.wall)
-        self.journal = ShardJournal(body.id, epoch, self.records, now, without=without)
+        self.journal = ShardJournal(body.id, epoch, self, now, without=without)
         self._read_body(body)
 
     def take_up(self, records: dict[str, bytes]) -> Iterator[None]:
@@ -160,13 +160,25 @@ class ShardState:
 
     def records(self) -> dict[str, bytes]:
         """Return everything that is kept of the shard, by key, encoded."""
-        everything = {"o/" + key: record_bytes(item.status) for key, item in self.items.items()}
-        everything["shard"] = record_bytes(self.status)
-        for name, status in self.contact_status.items():
-            everything["c/" + name] = record_bytes(status)
-        everything.update(self.extra)
-        everything.update(self.journal.ring.line_records())
+        everything: dict[str, bytes] = {}
+        for _ in self.gather(everything):
+            pass
         return everything
+
+    def gather(self, into: dict[str, bytes]) -> Iterator[None]:
+        """Put every record into `into`; yields after each SLICE of objects.
+
+        Objects that change meanwhile may be there as they were: the caller adds what is pending.
+        """
+        for number, (key, item) in enumerate(self.items.items(), 1):
+            if number % SLICE == 0:
+                yield
+            into["o/" + key] = record_bytes(item.status)
+        into["shard"] = record_bytes(self.status)
+        for name, status in self.contact_status.items():
+            into["c/" + name] = record_bytes(status)
+        into.update(self.extra)
+        into.update(self.journal.ring.line_records())
 
     def some_records(self, keys: list[str]) -> dict[str, bytes]:
         """Return the records of `keys` as they are now; those that are gone are left out."""
@@ -182,6 +194,11 @@ class ShardState:
             elif key in self.extra:
                 found[key] = self.extra[key]
         return found
+
+    def kept(self, keys: list[str]) -> dict[str, bytes]:
+        """Return the records of `keys` as they are now, log lines too."""
+        lines = self.journal.ring.line_records()
+        return self.some_records(keys) | {key: lines[key] for key in keys if key in lines}
 
     # -- what changes at run time
 

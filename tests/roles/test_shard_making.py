@@ -54,7 +54,7 @@ def test_ticks_come_fast_only_while_objects_are_made(monkeypatch):
     stage.run(0.05)
     assert scheduler.tick_s == MAKING_TICK_S
     making(stage, scheduler, until=active)
-    stage.run(0.05)
+    stage.run(2.0)  # the first save is whole, and gathered in slices too
     assert scheduler.tick_s == TICK_S
 
 
@@ -113,3 +113,49 @@ def test_stores_of_this_server_are_left_out_when_only_others_are_wanted():
     answers = [retainer.apply(Load(1, elsewhere)) for elsewhere in (False, True)]
     assert all(isinstance(answer, Restored) and answer.stores == 2 for answer in answers)
     assert [answer.epoch for answer in answers] == [9, 8]
+
+
+def test_a_whole_copy_gathered_in_slices_has_what_changed_meanwhile(monkeypatch):
+    stage, scheduler = many_hosts(monkeypatch)
+    stage.place("one")
+    making(stage, scheduler, until=active)
+    stage.run(3.0)
+    stage.add("two")
+    stage.place("one", "two")
+    journal = scheduler.seats[1].owned.journal
+    making(stage, scheduler, until=lambda _: journal.gathering)
+    order = stage.borrow(key="web0;http")  # of a slice that is past
+    assert journal.standby.whole_copies == 0
+    stage.result(order, 2, "broken")
+    stage.run(3.0)
+    copy = stage.schedulers["two"].seats[1].copy
+    assert journal.standby.whole_copies == 1 and journal.durability == "two servers"
+    assert copy.records == scheduler.seats[1].owned.state.records() == stage.store.records
+
+
+def test_no_delta_leaves_while_a_whole_copy_is_gathered(monkeypatch):
+    stage, scheduler = many_hosts(monkeypatch)
+    stage.place("one")
+    making(stage, scheduler, until=active)
+    stage.run(3.0)
+    stage.add("two")
+    stage.place("one", "two")
+    journal = scheduler.seats[1].owned.journal
+    making(stage, scheduler, until=lambda _: journal.gathering)
+    formed = journal.formed_n
+    journal.log("a line", stage.now)
+    entries = making(stage, scheduler, until=lambda _: not journal.gathering)
+    assert entries > 2 and journal.formed_n == formed + 1
+
+
+def test_log_lines_that_a_store_missed_are_not_dropped_there():
+    stage = Stage()
+    scheduler = stage.start()
+    journal = scheduler.seats[1].owned.journal
+    stage.run(3.0)
+    stage.store.away = True
+    journal.log("while it was away", stage.now)
+    stage.run(3.0)
+    stage.store.away = False
+    stage.run(4.0)
+    assert any(key.startswith("l/") for key in stage.store.records)

@@ -1,8 +1,6 @@
 """The front door: everything wrong is said at once, each at its line, and nothing is ever raised."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,8 @@ from daemons.config.complain import Complaint
 from daemons.config.load import load
 from daemons.config.schema import KINDS
 from daemons.net.files import read
+from tests.bench import generate
+from tests.bench.generate import Size
 from tests.config.texts import BASE, loaded, reader
 
 TEN = {
@@ -166,16 +166,10 @@ def test_no_heap_of_blocks_breaks_the_reader_and_complaints_stand_at_lines(text:
     assert all(re.fullmatch(r"(t|base)\.cfg:[1-9]\d*", where) for where in placed)
 
 
-GENERATOR = Path(__file__).resolve().parents[3] / "shared" / "bench" / "gen_nagios_cfg.py"
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(not GENERATOR.exists(), reason=f"no generator at {GENERATOR}")
 def test_ten_thousand_hosts_and_a_hundred_thousand_services_load(tmp_path: Path) -> None:
-    subprocess.run(
-        [sys.executable, str(GENERATOR), "--hosts", "10000", "--out", str(tmp_path)], check=True
-    )
-    found = load([str(tmp_path / "objects.cfg")], read)
+    main = generate.write(tmp_path, Size(10_000), "/bin/true", (("server1", "127.0.0.1"),))
+    found = load([str(main)], read)
 
     assert found.good
     assert (found.counts["host"], found.counts["service"]) == (10_000, 100_000)

@@ -59,7 +59,7 @@ def start(options: Options, say: Say) -> int:
     if options.foreground:
         os.execv(sys.executable, [sys.executable, "-m", "daemons", "keeper", "--workdir", str(home.path)])
     with open(home.log / "keeper.log", "ab") as log:
-        subprocess.Popen(
+        watchdog = subprocess.Popen(
             [sys.executable, "-m", "daemons", "watch", "--workdir", str(home.path)],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -67,6 +67,7 @@ def start(options: Options, say: Say) -> int:
             start_new_session=True,
             cwd=home.path,
         )
+    (home.path / "watchdog.pid").write_text(f"{watchdog.pid}\n")  # so that stop finds it from now on
     return _await_daemons(home, say)
 
 
@@ -99,23 +100,19 @@ def prepare(files: tuple[str, ...], named: str, workdir: str, say: Say) -> Home:
 def stop(workdir: str, say: Say) -> int:
     """End the keeper and all daemons of a work folder; return when everything has ended. 0 = it has."""
     home = Home(workdir)
-    pids = {name: pid for name in ("keeper", "watchdog") if (pid := home.pid(name))}
-    left = _runs(home)
-    if not pids and not left:
+    if not _managers(home) and not _runs(home):
         say(f"nothing runs in {home.path}")
         return 0
-    keeper = pids.get("keeper", 0)
-    if keeper:
-        _signal(keeper, signal.SIGTERM)
-    else:  # nobody is there to do it for us
-        for running in left:
-            _signal(running.pid, signal.SIGTERM)
-        if "watchdog" in pids:
-            _signal(pids["watchdog"], signal.SIGTERM)
+    told: set[int] = set()
     deadline = time.monotonic() + STOP_S
-    while any(alive(pid) for pid in pids.values()) or _runs(home):
+    while (managers := _managers(home)) or _runs(home):
+        # the watchdog passes it on; where nobody is left to do it, the daemons are told directly
+        for pid in managers or [running.pid for running in _runs(home)]:
+            if pid not in told:
+                told.add(pid)
+                _signal(pid, signal.SIGTERM)
         if time.monotonic() > deadline:
-            _kill_all(home, list(pids.values()))
+            _kill_all(home, managers)
             say("some processes had to be killed")
             return 0 if not _runs(home) else 1
         time.sleep(0.05)
@@ -243,6 +240,11 @@ def bundle_of(workdir: str) -> Bundle:
         return Home(workdir).read()
     except NoHome as error:
         raise CannotStart(str(error)) from error
+
+
+def _managers(home: Home) -> list[int]:
+    """The watchdog and the keeper, the watchdog first: it must not start another keeper."""
+    return [pid for name in ("watchdog", "keeper") if (pid := home.pid(name))]
 
 
 def _runs(home: Home) -> list[Running]:

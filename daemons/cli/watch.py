@@ -20,8 +20,11 @@ def watch(workdir: Path) -> int:
     """Run the keeper of `workdir` again and again until it ends in order. Returns its exit code."""
     pause_s = PAUSE_S
     keeper: subprocess.Popen[bytes] | None = None
+    stopping = False
 
     def pass_on(sign: int, _: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
         if keeper is not None:
             keeper.send_signal(sign)
 
@@ -29,12 +32,14 @@ def watch(workdir: Path) -> int:
     signal.signal(signal.SIGINT, pass_on)
     (workdir / "watchdog.pid").write_text(f"{os.getpid()}\n")
     try:
-        while True:
+        while not stopping:
             began = time.monotonic()
             keeper = subprocess.Popen(
                 [sys.executable, "-m", "daemons", "keeper", "--workdir", str(workdir)],
                 start_new_session=True,
             )
+            if stopping:  # told between the two lines above
+                keeper.send_signal(signal.SIGTERM)
             code = keeper.wait()
             if code in (0, 2):  # told to stop, or cannot start at all
                 return code
@@ -43,5 +48,6 @@ def watch(workdir: Path) -> int:
             print(f"the keeper ended with {code}; again in {pause_s:.1f} s", file=sys.stderr, flush=True)  # noqa: T201
             time.sleep(pause_s)
             pause_s = min(PAUSE_S_MAX, 2 * pause_s)
+        return 0
     finally:
         (workdir / "watchdog.pid").unlink(missing_ok=True)

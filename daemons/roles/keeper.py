@@ -337,7 +337,11 @@ class Keeper:
     def _shutdown(self, now: Now) -> Message | Wait:
         if self.stop_deadline is None:
             self.stop_deadline = now.mono + STOP_S
-        running = [name for name, local in self.locals.items() if local.pid]
+        running = [
+            name
+            for name, local in self.locals.items()
+            if local.pid or now.mono < local.starting_until  # a start under way leaves a daemon too
+        ]
         if running and now.mono < self.stop_deadline:
             return Wait(self.stop_deadline)
         return Done()

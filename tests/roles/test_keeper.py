@@ -202,6 +202,18 @@ def test_a_shutdown_ends_the_daemons_first():
     assert stage.keeper.handle(Shutdown(), stage.now) == Done()
 
 
+def test_a_shutdown_waits_for_a_start_that_is_under_way_and_ends_that_daemon_too():
+    """A drill interrupted while it started left daemons behind that no keeper knew."""
+    stage = Stage()
+    stage.run(0.1)
+    assert any(isinstance(c.message, StartDaemon) for c in stage.sent)
+    assert isinstance(stage.keeper.handle(Shutdown(), stage.now), Wait)
+    for name in (d.name for d in DAEMONS if d.address == HERE.address):
+        stage.started(name)
+    stage.run(0.1)
+    assert any(isinstance(c.message, StopDaemon) for c in stage.sent)
+
+
 def test_the_voters_are_an_odd_number_of_servers_or_those_that_are_named():
     servers = tuple(ServerDef(f"server{n}", f"a{n}", n) for n in range(7))
     for count, voters in ((1, 1), (2, 2), (3, 3), (4, 3), (5, 5), (7, 5)):

@@ -3,7 +3,8 @@
 Suspicion comes before death: one missed call makes a daemon suspect, which costs it nothing. Death
 needs proof: its keeper says that its process tree is gone, or it missed `max_check_attempts` calls in
 a row, or it missed one and its server's keeper has been silent for a whole lease: by then no process
-of that server can hold anything.
+of that server can hold anything. For the same reason a daemon whose work needs a lease is as good as
+dead when its keeper is silent (hangs, or cannot be started) although the daemon itself answers.
 """
 
 from typing import Literal
@@ -21,6 +22,7 @@ class Heard(Struct, frozen=True):
     gone: bool  # its keeper vouches that the instance last seen has ended
     keeper_silent_s: float  # since its server's keeper was last heard by anybody; -1 = never heard
     led_s: float  # how long this leader has been leading
+    needs_lease: bool = False  # only its keeper can claim and renew what it works with
 
 
 class Health(Struct, frozen=True):
@@ -43,11 +45,19 @@ def judge(heard: Heard, attempts: int, lease_s: float) -> Health:
         return Health(
             "dead", f"no answer, and its server is silent for {heard.keeper_silent_s:.1f} s"
         )
+    if heard.needs_lease and heard.since_s >= 0 and _server_silent(heard, lease_s):
+        return Health("dead", "it answers, but can hold no lease: " + _silence(heard))
     if heard.missed:
         return Health("suspect", f"{heard.missed} of {attempts} calls without an answer")
     if heard.since_s < 0:
         return Health("unknown", "not heard yet")
     return Health("alive", "answers")
+
+
+def _silence(heard: Heard) -> str:
+    if heard.keeper_silent_s < 0:
+        return "its keeper was not heard yet"
+    return f"its keeper is silent for {heard.keeper_silent_s:.1f} s"
 
 
 def _server_silent(heard: Heard, lease_s: float) -> bool:

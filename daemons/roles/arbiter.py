@@ -43,6 +43,7 @@ LEASE = "arbiter"
 CENSUS_S = 0.5  # between two questions to one keeper
 SETTLE_S = 0.6  # a new leader listens this long before its first plan, unless all have spoken
 SPARE_WAIT_S = 4.0  # a spare lets a master that starts with it lead first
+OBITUARY_S = 5.0  # who ended shortly before this one led: its server was stopped with the last leader
 REVOKE_S = 1.5  # a placement not taken up for so long: the former holder's lease is revoked
 
 
@@ -121,6 +122,7 @@ class Arbiter:
         self.problems: tuple[str, ...] = ()
         self.others_config: dict[str, str] = {}
         self.daemons: dict[str, Heardof] = {}
+        self.obituaries: dict[str, tuple[Mono, str]] = {}  # daemon: when a keeper said that it ended, instance
         self.census: dict[str, tuple[Mono, Census]] = {}
         self.census_due: dict[str, float] = {}
         self.census_asking: set[str] = set()
@@ -136,7 +138,8 @@ class Arbiter:
         match message:
             case Fetch(shard, version, page):
                 return self._page(shard, version, page)
-            case Gone(_, instances):
+            case Gone(_, instances, names):
+                self.obituaries |= {name: (now.mono, who) for name, who in zip(names, instances, strict=False)}
                 self._gone(instances)
                 return Done()
             case Roster():
@@ -228,6 +231,9 @@ class Arbiter:
         self.untaken, self.revoked_at = {}, {}
         self.census, self.census_asking, self.census_due = {}, set(), {}
         self.daemons = {d.name: Heardof(d) for d in self.cluster.daemons if d.name != self.name}
+        for name, (at, instance) in self.obituaries.items():
+            if name in self.daemons and now.mono - at < OBITUARY_S:
+                self.daemons[name].instance, self.daemons[name].gone = instance, True
         log.info("took the lead arbiter=%s epoch=%d", self.name, epoch_n(epoch))
 
     def _step_down(self, why: str) -> None:
@@ -280,6 +286,7 @@ class Arbiter:
             heard = self.daemons.get(seen.name)
             if heard is None or heard.at is not None or not seen.running or not 0 <= seen.beat_age_s < 1.0:
                 continue
+            heard.gone = heard.gone and seen.instance == heard.instance
             heard.at, heard.instance, heard.report = now.mono, seen.instance, seen.report
 
     def _gone(self, instances: tuple[str, ...]) -> None:
@@ -299,6 +306,7 @@ class Arbiter:
                     gone=heard.gone,
                     keeper_silent_s=silence.get(heard.define.address, -1.0),
                     led_s=now.mono - self.led_since,
+                    needs_lease=heard.define.role == "scheduler",
                 ),
                 heard.define.max_check_attempts,
                 self.lease_s,

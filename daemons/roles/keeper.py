@@ -313,7 +313,7 @@ class Keeper:
         """The whole tree of an instance is gone: vouch for it, tell the arbiters, plan its restart."""
         board.claims.gone(ended.instance, now.mono)
         self.gone = (*self.gone[-(GONE_MAX - 1) :], ended.instance)
-        news = Gone(self.server.index, (ended.instance,))
+        news = Gone(self.server.index, (ended.instance,), (ended.name,))
         for define in self.cluster.daemons:
             if define.role == "arbiter" and define.name != ended.name:
                 self.waiting.append(Call(define.name, news, timeout_s=1.0, lane="gone"))

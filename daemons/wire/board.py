@@ -89,6 +89,7 @@ class Gone(Struct, frozen=True, array_like=True, tag=True):
 
     server: int
     instances: tuple[str, ...]
+    names: tuple[str, ...] = ()  # of their daemons: who is about to lead has never heard the instances
 
 
 class Revoke(Struct, frozen=True, array_like=True, tag=True):

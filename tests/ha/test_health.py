@@ -21,6 +21,11 @@ def heard(**changes: float | bool) -> Heard:
         (heard(gone=True), "dead"),
         (heard(missed=1, keeper_silent_s=2.6), "dead"),
         (heard(missed=0, keeper_silent_s=9.0), "alive"),  # it answers: its keeper's trouble is not its own
+        (heard(needs_lease=True), "alive"),
+        (heard(needs_lease=True, keeper_silent_s=2.4), "alive"),
+        (heard(needs_lease=True, keeper_silent_s=2.6), "dead"),  # it answers, and nobody can claim for it
+        (heard(needs_lease=True, keeper_silent_s=-1.0, led_s=3.0), "dead"),
+        (heard(needs_lease=True, keeper_silent_s=-1.0, led_s=1.0), "alive"),
         (heard(since_s=-1.0), "unknown"),
         (heard(since_s=-1.0, missed=1, keeper_silent_s=-1.0, led_s=1.0), "suspect"),
         (heard(since_s=-1.0, missed=1, keeper_silent_s=-1.0, led_s=3.0), "dead"),

@@ -160,6 +160,32 @@ def test_a_daemon_that_is_vouched_gone_is_replaced_within_a_tick_or_two():
     assert stage.rosters["poller-master"].shards[0].scheduler == "scheduler-spare"
 
 
+def test_who_ended_with_the_last_leader_is_known_to_the_next_one_at_once():
+    stage = Stage("arbiter-spare")
+    stage.run(5.0)
+    roster = Stage().lead().rosters["arbiter-spare"]
+    stage.role.handle(roster, stage.now)
+    for daemon in (d for d in DAEMONS if d.address == "a1"):  # `shinken stop` there
+        stage.silent.add(daemon.name)
+        stage.role.handle(Gone(0, (f"{daemon.name}-i",), (daemon.name,)), stage.now)
+    stage.silent.add("server1")
+    stage.epoch = 6000
+    stage.run(1.2)
+
+    (placed,) = stage.rosters["poller-spare"].shards
+    assert (placed.scheduler, placed.brokers) == ("scheduler-spare", ("broker-spare",))
+
+
+def test_who_ended_and_was_started_again_is_no_longer_gone_for_a_new_leader():
+    stage = Stage("arbiter-spare")
+    stage.run(5.0)
+    stage.role.handle(Gone(0, ("earlier",), ("scheduler-master",)), stage.now)
+    stage.lead(6000)
+    stage.run(2.0)
+
+    assert stage.role.daemons["scheduler-master"].health.state == "alive"
+
+
 def test_a_hung_daemon_is_suspect_first_and_replaced_after_its_attempts():
     stage = Stage().lead()
     stage.silent.add("scheduler-master")
@@ -179,6 +205,17 @@ def test_a_whole_server_that_is_silent_to_all_is_given_up_after_one_lease():
 
     assert stage.rosters["poller-spare"].shards[0].scheduler == "scheduler-spare"
     assert stage.rosters["poller-spare"].shards[0].brokers == ("broker-spare",)
+
+
+def test_a_scheduler_whose_keeper_hangs_is_replaced_although_it_answers():
+    stage = Stage().lead()
+    stage.silent.add("server1")  # the keeper only; frozen, or it cannot be started
+    stage.ages["server1"] = 2.6
+    stage.run(3.5)
+
+    (placed,) = stage.rosters["poller-spare"].shards
+    assert placed.scheduler == "scheduler-spare"  # nobody can claim a lease for the other
+    assert placed.reactionners == ("reactionner-master",)  # which needs none, and answers
 
 
 def test_one_silent_daemon_does_not_delay_the_others():

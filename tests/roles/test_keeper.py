@@ -124,7 +124,7 @@ def test_an_end_is_vouched_for_told_to_the_arbiters_and_the_daemon_started_again
     stage.keeper.handle(DaemonEnded("sched", 42, "i1", -9), stage.now)
     stage.run(RESTART_S + 0.3)
 
-    assert Call("arb", Gone(0, ("i1",)), 1.0, "gone") in stage.sent
+    assert Call("arb", Gone(0, ("i1",), ("sched",)), 1.0, "gone") in stage.sent
     assert any(c.message == StartDaemon("sched") for c in stage.sent)
     assert isinstance(stage.beat("shard/1"), Failed)  # a word from the dead
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import FrameType
 
 from daemons.cli.demo.drill import DrillFailed, drill, good, table
-from daemons.cli.demo.files import Layout, write
-from daemons.cli.demo.servers import start_all, stop_all
+from daemons.cli.demo.files import Layout
+from daemons.cli.demo.servers import make_anew, start_all, stop_all
 from daemons.cli.start import CannotStart, Say
 
 BASE = Path("var/demo")
@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
             print("\n" + table(outcome), flush=True)  # noqa: T201
             return 0 if good(outcome) else 1
         return _show(layout, say)
-    except (CannotStart, DrillFailed) as error:
+    except (CannotStart, DrillFailed, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:
@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _show(layout: Layout, say: Say) -> int:
     """Start the demo, open the console where there is a terminal, stop all at the end."""
-    write(layout)
+    make_anew(layout)
     try:
         if not start_all(layout, say):
             return 1

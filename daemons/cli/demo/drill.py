@@ -8,10 +8,17 @@ from typing import Literal
 
 from msgspec import Struct
 
-from daemons.cli.demo.files import Layout, write
+from daemons.cli.demo.files import Layout
 from daemons.cli.demo.judge import Findings, judge
 from daemons.cli.demo.ledger import read_runs, read_told
-from daemons.cli.demo.servers import census, signal_all, signal_server, start_all, stop_all
+from daemons.cli.demo.servers import (
+    census,
+    make_anew,
+    signal_all,
+    signal_server,
+    start_all,
+    stop_all,
+)
 from daemons.cli.start import Say
 
 FLOW_S = 60.0  # until checks flow and a problem was notified
@@ -43,7 +50,7 @@ def drill(layout: Layout, say: Say, way: Way = "kill") -> Outcome:
     on when the spares have taken over; "stale" kills them when the spare scheduler has missed the last
     notification, which only the reactionner (far from server1) knows of.
     """
-    write(layout)
+    make_anew(layout)
     try:
         say("starting " + ", ".join(layout.servers))
         if not start_all(layout, say):

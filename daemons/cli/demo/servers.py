@@ -7,12 +7,21 @@ from collections.abc import Sequence
 
 from msgspec import json
 
-from daemons.cli.demo.files import Layout
+from daemons.cli.demo.files import Layout, write
 from daemons.cli.reach import Keys
 from daemons.cli.start import CannotStart, Options, Say, bundle_of, server_census, start, stop
 from daemons.net.home import Home
 from daemons.net.supervise import Running, tree_of
 from daemons.wire.messages import Census
+
+
+def make_anew(layout: Layout) -> None:
+    """End what a killed demo left in this folder, then write the folder anew. Raises OSError.
+
+    In this order: the pid files of the leftovers lie in the folder, without them nobody could stop them.
+    """
+    stop_all(layout, lambda _: None)
+    write(layout)
 
 
 def start_all(layout: Layout, say: Say) -> bool:

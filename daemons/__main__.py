@@ -76,6 +76,7 @@ def _in_home(what: str, options: argparse.Namespace) -> int:
     """Run in a work folder that is prepared."""
     from daemons.cli.compose import run_daemon, run_keeper
     from daemons.net.home import Home, NoHome
+    from daemons.net.transport import CannotServe
 
     try:
         home = Home(options.workdir or os.getcwd())
@@ -90,7 +91,7 @@ def _in_home(what: str, options: argparse.Namespace) -> int:
             print(f"shinken-{role}: say which with --name; {bundle.server.name} has: {have}", file=sys.stderr)
             return 2
         return run_daemon(role, name, home, options.instance)
-    except NoHome as error:
+    except (CannotServe, NoHome) as error:
         print(f"shinken-{what}: {error}", file=sys.stderr)
         return 2
 

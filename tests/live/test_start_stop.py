@@ -15,7 +15,7 @@ from Pyro5.errors import PyroError
 
 from daemons.cli.demo.files import PORTS as ROLE_PORTS
 from daemons.cli.reach import where
-from daemons.cli.start import CannotStart, bundle_of, machine_names
+from daemons.cli.start import CannotStart, bundle_of, machine_names, prepare
 from daemons.model.cluster import PORTS, ROLES
 from daemons.net.client import proxy
 from daemons.net.names import OBJECT
@@ -79,6 +79,19 @@ def test_a_keeper_in_the_foreground_ends_with_its_daemons(stopped: Servers) -> N
         keeper.send_signal(signal.SIGINT)
         assert keeper.wait(20) == 0
     assert processes_below(stopped.layout.base) == []
+
+
+def test_a_daemon_whose_port_is_taken_says_so_in_one_line(stopped: Servers) -> None:
+    home = prepare((str(stopped.layout.config),), "server1", str(stopped.layout.workdir("server1")), lambda _: None)
+    define = next(d for d in home.read().cluster.on(home.read().server.address) if d.role == "poller")
+    with socket.create_server((define.address, define.port)):
+        refused = subprocess.run(
+            [BIN / "shinken-poller", "--workdir", str(home.path)],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-1].startswith("shinken-poller: ")
+    assert "in use" in refused.stderr and "Traceback" not in refused.stderr
 
 
 def test_each_daemon_runs_alone_in_the_foreground(stopped: Servers) -> None:

@@ -51,6 +51,7 @@ class Commands:
         """Ids applied by former owners are known from the records."""
         self._state = state
         self._consumer = consumer
+        self._teller = teller
         self._operations = Operations(state, checks, bookings, teller)
         self._switches = Switches(state, flaps)
         known = sorted(
@@ -65,8 +66,11 @@ class Commands:
         self._single: dict[str, tuple[int, Submitted]] = {}  # not known to the standby yet
         self._foreign: dict[str, None] = {}
 
-    def submit(self, item: Submitted, now: Now) -> None:
-        """Apply `item` unless its id is known. `outcome` says what became of it."""
+    def submit(self, item: Submitted, now: Now, *, obeyed_before: bool = False) -> None:
+        """Apply `item` unless its id is known. `outcome` says what became of it.
+
+        `obeyed_before`: by another owner, whose state was lost; what it told may be told again, tagged.
+        """
         if item.id in self._applied:
             return
         parsed = parse(item.line)
@@ -79,7 +83,9 @@ class Commands:
             _trim(self._foreign)
             return
         self._foreign.pop(item.id, None)
+        self._teller.obeyed_before = obeyed_before
         refused = self._apply(parsed, item, now)
+        self._teller.obeyed_before = False
         if refused:
             self._note(self._refused, item.id, refused)
             return

@@ -20,6 +20,7 @@ PLANNED_MAX = 20_000
 PREFER_S = 5.0  # what a reactionner may have begun is offered to that one alone for so long
 UNHEARD_S = 5.0  # a reactionner that does not ask for so long is gone
 AMBIGUOUS = -1  # code of an end that nobody knows
+UNSURE_S = 600.0  # so long after an unsure take-over a command may come that was obeyed before it
 _encode = msgpack.Encoder().encode
 
 
@@ -64,6 +65,7 @@ class Outbox:
         self._ran_before: set[str] = set()  # ids that journals call done at take-over
         self._heard: dict[str, tuple[str, float]] = {}  # reactionner -> (instance, mono)
         self.doubts: set[str] = set()  # objects whose last notifications may have been lost
+        self.unsure_mono = 0.0  # until then what commands cause may have been told already
         self.shed = 0
 
     # -- planning
@@ -112,6 +114,7 @@ class Outbox:
                 self._ran_before.add(action_id)
         if silent or len(self._ran_before) < len(journals) or not sure:
             self.doubts = set(self._state.items)
+            self.unsure_mono = now.mono + UNSURE_S
 
     def _judge(
         self, planned: Planned, entries: dict[str, ClaimedAction], silent: bool, now: Now

@@ -264,9 +264,11 @@ class Scheduler:
         key = f"submit {asked.sender} {asked.items[0].id if asked.items else 0}"
         first, until = self._patience.since(key, asked, SUBMIT_S, now)
         if first:
+            sender = self.cluster.daemon(asked.sender)
+            again = sender is not None and sender.role == "scheduler"  # the losing side of a split
             for shard in owned:
                 for item in asked.items:
-                    shard.commands.submit(item, now)
+                    shard.commands.submit(item, now, obeyed_before=again)
         answer, complete = _accepted(asked, owned)
         if not complete and now.mono < until:
             return Wait(until)

@@ -297,7 +297,7 @@ class ShardSeat:
         self.copy.highest = taking.epoch
         self.owned.place(self.placed, self.me)
         for item in self._orphans.values():
-            self.owned.commands.submit(item, now)
+            self.owned.commands.submit(item, now, obeyed_before=True)
         self._orphans.clear()
         self.why = f"took over with {len(inherited.records)} records"
         silent = sorted(name for name, claim in taking.claims.items() if claim is None)

@@ -15,6 +15,11 @@ from daemons.roles.shard_state import Item, ShardState
 from daemons.rules import lines
 from daemons.rules.handlers import commands, wanted
 from daemons.rules.notify import (
+    ACKNOWLEDGEMENT,
+    CUSTOM,
+    DOWNTIME_CANCELLED,
+    DOWNTIME_END,
+    DOWNTIME_START,
     PROBLEM,
     RECOVERY,
     cause,
@@ -28,6 +33,7 @@ from daemons.rules.state import Move
 from daemons.rules.template import split_command
 from daemons.rules.timeperiod import covers
 
+_BY_COMMAND = (ACKNOWLEDGEMENT, CUSTOM, DOWNTIME_START, DOWNTIME_END, DOWNTIME_CANCELLED)
 HANDLER = "event handler"  # stands for the contact in an event handler's id
 
 
@@ -39,6 +45,7 @@ class Teller:
         self._state = state
         self._lines = lines_
         self._outbox = outbox
+        self.obeyed_before = False  # the command being obeyed was obeyed by another owner
 
     def problem(self, item: Item, now: Now) -> None:
         """Tell of a confirmed problem, for the first time or again, if the rules let it."""
@@ -185,6 +192,8 @@ class Teller:
         if run is None:
             return False
         tagged = state.degraded or self._outbox.doubtful(item.key)
+        if kind in _BY_COMMAND:  # no check of the object tells whether its id is new
+            tagged = tagged or self.obeyed_before or now.mono < self._outbox.unsure_mono
         if state.globals.log_notifications:
             text = told_output(status.output)
             if tagged:

@@ -99,21 +99,22 @@ class Retainer:
 def _joined(
     shard: int, found: list[tuple[str, Loaded]], notes: list[str], answered: int
 ) -> Restored:
-    """Return the newest complete copy, and over it what incomplete ones hold that is newer.
+    """Return the newest complete copy, and over it what newer ones with holes have.
 
-    A store that has just come back empty knows nothing but the last deltas: newest, and next to nothing.
+    One that has only deltas (its store came back empty) is newest and next to nothing, and what it has
+    does not go together with older records: it counts when there is nothing else, and has no position.
     """
-    found.sort(key=lambda pair: (pair[1].epoch, pair[1].n, pair[1].complete))
-    first = max((i for i, (_, copy) in enumerate(found) if copy.complete), default=0)
+    whole = [pair for pair in found if not pair[1].partial]
+    chosen = sorted(whole or found, key=lambda pair: (pair[1].epoch, pair[1].n, pair[1].complete))
+    first = max((i for i, (_, copy) in enumerate(chosen) if copy.complete), default=0)
     records: dict[str, bytes] = {}
-    for name, copy in found[first:]:
+    for name, copy in chosen[first:]:
         records.update(copy.records)
         notes += [f"{name}: {note}" for note in copy.notes]
-    newest = found[-1][1]
+    newest = chosen[-1][1]
     lost = 0 if newest.complete else max(1, newest.missing + newest.corrupt)
-    return Restored(
-        shard, True, records, newest.epoch, newest.n, lost, tuple(notes), answered
-    )
+    epoch, n = (newest.epoch, newest.n) if whole else (0, 0)
+    return Restored(shard, True, records, epoch, n, lost, tuple(notes), answered)
 
 
 def open_retention(cluster: Cluster, define: DaemonDef, workdir: Path) -> Retainer:

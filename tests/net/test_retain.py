@@ -46,6 +46,16 @@ def test_a_store_that_came_back_empty_does_not_hide_what_another_has():
     assert (found.epoch, found.n, found.missing) == (7, 2, 0)
 
 
+def test_deltas_of_a_store_that_came_back_empty_are_not_mixed_with_older_records():
+    one, other = MemoryRetention(), MemoryRetention()
+    one.save("test/1", 7, 1, RECORDS, (), True)
+    other.save("test/1", 7, 2, {"o/a": b"2"}, ())
+
+    found = load(Retainer("test", {"one": one, "other": other}, frozenset({"one"})))
+
+    assert (found.records, found.n, found.missing) == (RECORDS, 1, 0)
+
+
 def test_what_only_an_empty_store_knows_is_said_to_be_incomplete():
     retainer, _, other = two()
     save(retainer, 1, RECORDS, whole=True)
@@ -55,6 +65,7 @@ def test_what_only_an_empty_store_knows_is_said_to_be_incomplete():
     found = load(retainer, elsewhere=True)
 
     assert found.records == {"o/a": b"2"} and found.missing
+    assert (found.epoch, found.n) == (0, 0)  # any complete copy is better
 
 
 def test_a_store_that_missed_a_save_takes_no_delta_until_it_has_everything():

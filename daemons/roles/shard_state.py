@@ -295,6 +295,7 @@ class ShardState:
             status = statuses.get(key)
             if status is None:
                 status = Status(key=key, lineage=self._tokens())
+            status.key = key  # one string for both: a record brings its own
             item = Item(
                 key=key,
                 is_host=isinstance(of, Host),

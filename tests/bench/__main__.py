@@ -6,7 +6,7 @@ from collections.abc import Callable
 from tests.bench import p1, p4, scale, spawn_cost
 
 BENCHMARKS: dict[str, Callable[[], bool]] = {
-    "spawn_cost": spawn_cost.run,
+    "spawn": spawn_cost.run,
     "p1": p1.run,
     "p4": p4.run,
     "scale": scale.run,

@@ -42,7 +42,7 @@ verify: $(READY) ## check the configuration
 	@$(BIN)/shinken verify $(CONFIG)
 
 test: $(READY) test-deps ## all tests but the slow ones
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" tests
+	@$(BIN)/python -m pytest -n 2 -m "not slow" tests
 
 test-deps: ## install the system packages the tests need (as root, with apt)
 	@bash tools/test-deps.sh

@@ -105,7 +105,7 @@ def stop(workdir: str, say: Say) -> int:
         return 0
     told: set[int] = set()
     deadline = time.monotonic() + STOP_S
-    while (managers := _managers(home)) or _runs(home):
+    while (managers := _managers(home)) or _runs(home) or any(alive(pid) for pid in told):
         # the watchdog passes it on; where nobody is left to do it, the daemons are told directly
         for pid in managers or [running.pid for running in _runs(home)]:
             if pid not in told:

@@ -14,13 +14,11 @@ HERE = Path(__file__).parent
 WATCHED = (*(f"{role}-dies" for role in ROLES), "scheduler-hangs", "keeper-dies")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts daemons, and keep it together."""
+    """Mark what starts daemons."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.live)
-            item.add_marker(pytest.mark.xdist_group("live"))
 
 
 def _ended(servers: Servers) -> None:

@@ -103,6 +103,7 @@ class Checker:
         self.lines: dict[Position, int] = {}  # log lines that became durable, and how many
         self.formed: dict[Position, int] = {}
         self.lost_lines: set[Position] = set()
+        self.newest = 0  # highest epoch that somebody owned the shard under
         self.owners: dict[str, OwnedShard] = {}
         self.sources: dict[str, list[tuple[str, dict[str, bytes], Position]]] = defaultdict(list)
         self.applied: dict[tuple[int, str], Position] = {}  # by owner's epoch and object
@@ -156,11 +157,16 @@ class Checker:
         if self.owners.get(node.name) is not owned:
             self.owners[node.name] = owned
             self.sim.note(f"{node.name} owns {LEASE} epoch {owned.epoch}: {seat.why}")
+            if owned.epoch <= self.newest and not self.world.setup.two_sided:
+                self.broken(f"I2 {node.name} begins under epoch {owned.epoch} after {self.newest}")
+            self.newest = max(self.newest, owned.epoch)
             self._inherited(node, owned)
             self.sources[node.name] = []
         n = owned.journal.durable_n
         while n and (position := (owned.epoch, n)) in self.formed:
             self.lines[position] = self.formed.pop(position)
+            if owned.epoch < self.newest:  # too late: another has gone on without it
+                self.lost_lines.add(position)
             n -= 1
 
     def _coarse(self) -> None:
@@ -226,9 +232,7 @@ class Checker:
             case Submit(), Accepted() if isinstance(node.role, Scheduler):
                 for name in answer.durable:
                     self._left(node, f"x/{name}")
-                    if name not in self.acked:
-                        self.acked[name] = (self.owners[node.name].epoch, node.name)
-                        self.sim.note(f"{node.name} says that {name} is durable")
+                    self._acked(node, name)
                 self.refused |= answer.refused
             case _, Broks(deltas=deltas):
                 for delta in map(decode_delta, deltas):
@@ -236,6 +240,17 @@ class Checker:
                         self._left(node, f"l/{delta.epoch}.{delta.n}")
             case _:
                 pass
+
+    def _acked(self, node: Node, name: str) -> None:
+        if name in self.acked:
+            return
+        epoch = self.owners[node.name].epoch
+        self.acked[name] = (epoch, node.name)
+        self.sim.note(f"{node.name} says that {name} is durable")
+        if epoch < self.newest:
+            if not self.world.setup.two_sided:
+                self.broken(f"I2 {node.name} says that {name} is durable after epoch {self.newest}")
+            self.lost[name] = f"{node.name} is on the losing side"
 
     def _left(self, node: Node, key: str) -> None:
         if key not in self.kept:
@@ -290,14 +305,15 @@ class Checker:
         """A new owner begins: it has the newest there was, and what nobody had is lost for good."""
         sources = self.sources[node.name]
         newest = max((place for _, _, place in sources), default=(0, 0))
+        must = self.acked.keys() - self.lost.keys()
         for name, records, place in sources:
             self.sim.note(f"  {node.name} had {name} at {place}, {len(records)} records")
-            if place < newest:
-                continue
+            if place == (0, 0) or (place < newest and self.world.setup.two_sided):
+                continue  # the last resort; another history
             for key, value in records.items():
-                if key.startswith("x/") and key not in owned.state.extra:
+                if key.startswith("x/") and key[2:] in must and key not in owned.state.extra:
                     self.broken(f"I10 {node.name} leaves {key} of its {name} at {place} behind")
-                if key.startswith("o/"):
+                if key.startswith("o/") and place == newest:
                     was, item = _status(value), owned.state.items[key[2:]]
                     if (was.applied_epoch, was.applied_seq) > (
                         item.status.applied_epoch, item.status.applied_seq,

@@ -94,6 +94,7 @@ class ShardSeat:
         self._orphans: dict[str, Submitted] = {}  # commands that a newer owner may not know
         self._orphans_mono = 0.0
         self.notes: tuple[str, ...] = ()
+        self._served: set[str] = set()  # reactionners that served the shard, as far as was heard
 
     # -- what it is
 
@@ -141,6 +142,8 @@ class ShardSeat:
     def place(self, placed: Placed | None, roster: Roster, now: Now) -> None:
         """Follow the roster: run the shard, stand by for it, or hand it over."""
         self.placed, self._roster = placed, roster
+        if placed is not None:
+            self._served.update(placed.reactionners)
         if self.owned is None:
             return
         if placed is not None and self.mine and not self._leaving:
@@ -204,7 +207,7 @@ class ShardSeat:
             if isinstance(answer, Fenced):
                 self._fenced(answer.highest, now)
                 return []
-            taking.claims[call.to] = answer if isinstance(answer, Claimed) else None
+            taking.claims[call.to] = answer if isinstance(answer, Claimed) else self._unheard(call.to)
         if isinstance(message, Load):
             taking.loading = False
             self._loaded(taking, answer)
@@ -255,6 +258,15 @@ class ShardSeat:
         if taking.restored is None and not taking.loading:
             return self._load(taking)
         return self._begin(now)
+
+    def _unheard(self, reactionner: str) -> Claimed | None:
+        """What a silent reactionner may have run: nothing, if it never served while the journal was followed.
+
+        None = nobody knows. A seat without a copy has followed nothing.
+        """
+        if self.copy.epoch and reactionner not in self._served:
+            return Claimed(self.shard)
+        return None
 
     def _load(self, taking: _Taking) -> list[Call]:
         if "retention" in self._without:

@@ -338,3 +338,23 @@ def test_nothing_is_planned_before_every_reactionner_was_fenced():
     stage.release()
     assert stage.schedulers["one"].seats[1].held.phase == "active"
     assert isinstance(stage.answer(held[0], held[1]), Claimed)
+
+
+def test_a_silent_reactionner_that_never_served_the_shard_casts_no_doubt():
+    """Its server was stopped with the owner's; it was only a standby there."""
+    stage = Stage()
+    stage.journals["spare-react"] = ()
+    first = {"reactionners": ("react",)}
+    stage.add("one")
+    stage.add("two")
+    stage.place("one", "two", **first)
+    stage.run(3.0)
+    assert stage.schedulers["one"].seats[1].held.phase == "active"
+    stage.run(3.0)
+    stage.kill("one")
+    stage.journals["spare-react"] = None
+    stage.place("two", **first)
+    stage.run(3.0)
+
+    assert stage.schedulers["two"].seats[1].held.phase == "active"
+    assert stage.schedulers["two"].seats[1].owned.outbox.doubts == set()

@@ -112,6 +112,7 @@ class Arbiter:
         self.define = cluster.daemon(name)
         self.started: Mono | None = None
         self.leading: Epoch = 0
+        self.led: Epoch = 0  # the last one: (epoch, n) of a roster never comes twice
         self.led_since: Mono = Mono(0.0)
         self.planned = False
         self.n = 0
@@ -223,11 +224,12 @@ class Arbiter:
         self.leading = epoch
         self.led_since = now.mono
         self.planned = False
-        self.n = 0
         self.why = "took the lead"
-        roster = self.standing.roster
-        self.members = roster.members if roster else ()
-        self.placed = roster.shards if roster else ()
+        if epoch != self.led:  # else it only thought it had lost the lease: its own plan goes on
+            roster = self.standing.roster
+            self.led, self.n = epoch, 0
+            self.members = roster.members if roster else ()
+            self.placed = roster.shards if roster else ()
         self.untaken, self.revoked_at = {}, {}
         self.census, self.census_asking, self.census_due = {}, set(), {}
         self.daemons = {d.name: Heardof(d) for d in self.cluster.daemons if d.name != self.name}

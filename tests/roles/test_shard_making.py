@@ -107,8 +107,8 @@ def test_stores_of_this_server_are_left_out_when_only_others_are_wanted():
     from daemons.net.retain import Retainer
 
     stores = {"here": MemoryRetention(), "there": MemoryRetention()}
-    stores["here"].save("c/1", 9, 9, {"shard": b"new"}, ())
-    stores["there"].save("c/1", 8, 1, {"shard": b"old"}, ())
+    stores["here"].save("c/1", 9, 9, {"shard": b"new"}, (), True)
+    stores["there"].save("c/1", 8, 1, {"shard": b"old"}, (), True)
     retainer = Retainer("c", stores, frozenset({"here"}))
     answers = [retainer.apply(Load(1, elsewhere)) for elsewhere in (False, True)]
     assert all(isinstance(answer, Restored) and answer.stores == 2 for answer in answers)

@@ -105,6 +105,7 @@ class Checker:
         self.lost_lines: set[Position] = set()
         self.newest = 0  # highest epoch that somebody owned the shard under
         self.owners: dict[str, OwnedShard] = {}
+        # what a scheduler instance could start from
         self.sources: dict[str, list[tuple[str, dict[str, bytes], Position]]] = defaultdict(list)
         self.applied: dict[tuple[int, str], Position] = {}  # by owner's epoch and object
         self.coarse_s = 0.0
@@ -150,7 +151,7 @@ class Checker:
         if owned is None:
             if seat._taking is not None and seat.copy.epoch:
                 place = (seat.copy.epoch, seat.copy.n)
-                held = self.sources[node.name]
+                held = self.sources[node.role.instance]
                 held[:] = [s for s in held if s[0] != "copy"] + [("copy", seat.copy.records, place)]
             self.owners.pop(node.name, None)
             return
@@ -161,7 +162,7 @@ class Checker:
                 self.broken(f"I2 {node.name} begins under epoch {owned.epoch} after {self.newest}")
             self.newest = max(self.newest, owned.epoch)
             self._inherited(node, owned)
-            self.sources[node.name] = []
+            self.sources.pop(node.role.instance, None)
         n = owned.journal.durable_n
         while n and (position := (owned.epoch, n)) in self.formed:
             self.lines[position] = self.formed.pop(position)
@@ -298,12 +299,12 @@ class Checker:
         """A scheduler's retention service gave what it has."""
         if isinstance(answer, Restored) and answer.found:
             place = (answer.epoch, answer.n)
-            held = self.sources[node.name]
+            held = self.sources[node.role.instance]
             held[:] = [s for s in held if s[0] != "stores"] + [("stores", answer.records, place)]
 
     def _inherited(self, node: Node, owned: OwnedShard) -> None:
         """A new owner begins: it has the newest there was, and what nobody had is lost for good."""
-        sources = self.sources[node.name]
+        sources = self.sources[node.role.instance]
         newest = max((place for _, _, place in sources), default=(0, 0))
         must = self.acked.keys() - self.lost.keys()
         for name, records, place in sources:

@@ -130,7 +130,7 @@ def open_retention(cluster: Cluster, define: DaemonDef, workdir: Path) -> Retain
         module = types.get(name)
         kind = normalised(module.type if module else name)
         none = none or kind == NONE
-        if kind not in MODULES and "retention" not in kind or kind == NONE:
+        if (kind not in MODULES and "retention" not in kind) or kind == NONE:
             continue
         options = dict(module.options) if module else {}
         if kind == "sqlite-retention":

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from daemons.cli.reach import Keys, peers, port_of, where
+from daemons.cli.watch import WATCHDOG
 from daemons.ha.terms import Terms
 from daemons.model.cluster import Cluster, DaemonDef, RoleName
 from daemons.net import clock
@@ -87,6 +88,7 @@ def run_keeper(home: Home) -> int:
         {d.name: d for d in bundle.cluster.on(bundle.server.address)},
         lambda define, fresh: daemon_argv(define.role, define.name, fresh, home.path),
         lambda message: runner.enter(message),
+        watchdog=int(os.environ.get(WATCHDOG, "0")),
     )
     services: Mapping[str, Service] = {"daemons": supervisor.apply, "names": _registrar(names)}
     runner = Runner(

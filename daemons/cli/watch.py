@@ -14,6 +14,7 @@ from types import FrameType
 PAUSE_S = 0.2  # before the first restart
 PAUSE_S_MAX = 10.0
 STEADY_S = 30.0
+WATCHDOG = "SHINKEN_WATCHDOG"  # tells the keeper whose child it is: it says so when we are gone
 
 
 def watch(workdir: Path) -> int:
@@ -37,6 +38,7 @@ def watch(workdir: Path) -> int:
             keeper = subprocess.Popen(
                 [sys.executable, "-m", "daemons", "keeper", "--workdir", str(workdir)],
                 start_new_session=True,
+                env={**os.environ, WATCHDOG: str(os.getpid())},
             )
             if stopping:  # told between the two lines above
                 keeper.send_signal(signal.SIGTERM)

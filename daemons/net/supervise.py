@@ -60,8 +60,10 @@ class Supervisor:
         definitions: dict[str, DaemonDef],
         argv: Callable[[DaemonDef, str], list[str]],
         tell: Callable[[Message], object],
+        watchdog: int = 0,
     ) -> None:
-        """`argv` gives the command line of a daemon and its new instance."""
+        """`argv` gives the command line of a daemon and its new instance; `watchdog` is the pid of ours, 0 = init."""
+        self.watchdog = watchdog
         self.workdir = workdir
         self.definitions = definitions
         self.argv = argv
@@ -211,7 +213,13 @@ class Supervisor:
                     process = processes.setdefault(pid, psutil.Process(pid))
                     cpu[name] = process.cpu_percent()
                     rss[name] = process.memory_info().rss
-            self.tell(Usage(cpu, rss))
+            self.tell(Usage(cpu, rss, self._problems()))
+
+    def _problems(self) -> tuple[str, ...]:
+        """A keeper that nobody would restart is news before it is needed."""
+        if self.watchdog and not os.path.exists(f"/proc/{self.watchdog}"):
+            return ("the watchdog has ended: nothing restarts this keeper (shinken restart, or the systemd unit)",)
+        return ()
 
     def _subreaper(self) -> None:
         """Children of a dead daemon become ours, so that they can be awaited."""

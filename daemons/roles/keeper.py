@@ -154,7 +154,8 @@ class Keeper:
             case DaemonEnded():
                 self._ended(message, board, now)
                 return Done()
-            case Usage(cpu, rss):
+            case Usage(cpu, rss, problems):
+                self.problems = problems
                 for name, local in self.locals.items():
                     local.cpu_percent = cpu.get(name, 0.0)
                     local.rss_bytes = rss.get(name, 0)

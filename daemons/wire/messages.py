@@ -621,6 +621,7 @@ class Usage(Struct, frozen=True, array_like=True, tag=True):
 
     cpu_percent: dict[str, float]
     rss_bytes: dict[str, int]
+    problems: tuple[str, ...] = ()  # of the machine or the keeper itself, for an operator
 
 
 class Shutdown(Struct, frozen=True, array_like=True, tag=True):

@@ -2,12 +2,13 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 
 from daemons.model.cluster import DaemonDef
 from daemons.net.supervise import Supervisor, tree_of
-from daemons.wire.messages import DaemonEnded, DaemonStarted, StartDaemon, StopDaemon
+from daemons.wire.messages import DaemonEnded, DaemonStarted, StartDaemon, StopDaemon, Usage
 
 # A daemon with a worker in a session of its own, a plugin there, and a service that left it.
 DAEMON = """
@@ -88,3 +89,17 @@ def test_a_restarted_keeper_adopts_what_runs_and_stops_it_when_asked(tmp_path):
     second.close()
 
 
+
+
+def test_a_watchdog_that_has_ended_is_reported_before_it_is_needed(tmp_path):
+    told = []
+    argv = [sys.executable, "-c", "pass"]
+    watched = subprocess.Popen(argv)
+    supervisor = Supervisor(tmp_path, {}, lambda d, i: argv, told.append, watchdog=watched.pid)
+    watched.wait()
+    supervisor.start()
+    wait_until(lambda: any(isinstance(m, Usage) for m in told), "usage is told")
+    supervisor.close()
+
+    (usage, *_) = [m for m in told if isinstance(m, Usage)]
+    assert "watchdog has ended" in usage.problems[0]

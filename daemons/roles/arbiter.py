@@ -308,7 +308,7 @@ class Arbiter:
                     gone=heard.gone,
                     keeper_silent_s=silence.get(heard.define.address, -1.0),
                     led_s=now.mono - self.led_since,
-                    needs_lease=heard.define.role == "scheduler",
+                    needs_lease=self.fenced and heard.define.role == "scheduler",
                 ),
                 heard.define.max_check_attempts,
                 self.lease_s,

@@ -62,11 +62,7 @@ class Servers:
     def stop(self) -> list[int]:
         """End everything, by pid; return the processes that had to be found by other means."""
         stop_all(self.layout, self.said.append)
-        left = processes_below(self.layout.base)
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        return left
+        return end_all_below(self.layout.base)
 
     def census(self, server: str) -> Census | None:
         """Return what the keeper of `server` says."""
@@ -148,6 +144,15 @@ class Servers:
 def server_of(daemon: str) -> str:
     """Return the server of a daemon of the demo, by its name."""
     return {"master": "server1", "2": "server2", "spare": "server3"}[daemon.rpartition("-")[2]]
+
+
+def end_all_below(base: Path) -> list[int]:
+    """Kill what `processes_below` finds; return what it was."""
+    left = processes_below(base)
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return left
 
 
 def processes_below(base: Path) -> list[int]:

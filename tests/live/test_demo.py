@@ -9,7 +9,7 @@ import pytest
 
 from daemons.cli.demo.files import Layout
 from daemons.cli.demo.servers import census, make_anew, stop_all
-from tests.live.cluster import processes_below, wait_until
+from tests.live.cluster import end_all_below, wait_until
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,8 @@ def test_an_interrupted_drill_ends_all_that_it_started(
     finally:
         process.kill()
         process.wait(10)
-    assert processes_below(layout.base) == []
+        left = end_all_below(layout.base)
+    assert left == []
 
 
 def test_what_a_killed_demo_left_is_ended_before_its_folder_is_made_anew(layout: Layout) -> None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from daemons.cli.demo.drill import Outcome, Way, drill, good, table
 from daemons.cli.demo.files import Layout
-from tests.live.cluster import processes_below
+from tests.live.cluster import end_all_below
 
 pytestmark = pytest.mark.slow
 
@@ -64,11 +64,11 @@ def test_the_judge_notices_a_protection_that_is_switched_off(
     assert said.returncode == 1, said.stdout
     assert re.search(wrong, said.stdout), said.stdout
     assert "the failover was NOT good" in said.stdout
-    assert processes_below(layout.base) == []
+    assert end_all_below(layout.base) == []
 
 
 def _drilled(layout: Layout, way: Way) -> Outcome:
     outcome = drill(layout, print, way)
     print(table(outcome))
-    assert processes_below(layout.base) == [], "the drill cleans up after itself"
+    assert end_all_below(layout.base) == [], "the drill cleans up after itself"
     return outcome

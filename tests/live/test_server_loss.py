@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from daemons.cli.demo.drill import HEIR, VICTIM, drill, good, table
 from daemons.cli.demo.files import Layout
 from daemons.cli.demo.ledger import read_alerts
-from tests.live.cluster import processes_below
+from tests.live.cluster import end_all_below
 from tests.retention.memcached_server import MemcachedServer
 
 FIRST_CHECK_S = 10.0
@@ -23,7 +23,7 @@ def test_nothing_is_lost_or_repeated_when_a_server_with_all_masters_dies(
     try:
         outcome = drill(layout, print)
     finally:
-        left = processes_below(layout.base)
+        left = end_all_below(layout.base)
     print(table(outcome))
 
     assert layout.services == 200

@@ -9,7 +9,7 @@ import pytest
 
 from daemons.cli.demo.files import Layout
 from daemons.cli.demo.servers import census, make_anew, stop_all
-from tests.live.cluster import end_all_below, wait_until
+from tests.live.cluster import end_all_below, processes_below, wait_until
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ class Runner:
         self.shutdown_s = shutdown_s
         self.lock = threading.Lock()
         self._waiting: list[_Waiting] = []
-        self.stopping = threading.Event()
+        self._stop_asked = False
         self.ended = threading.Event()
         self._lanes: dict[tuple[str, str], queue.Queue[Call | None]] = {}
         self._written = 0
@@ -144,14 +144,18 @@ class Runner:
 
     def run(self) -> None:
         """Tick until `stop` was asked and the role has ended in order."""
-        while not self.stopping.is_set():
+        while not self._stop_asked:
             self._tick()
-            self.stopping.wait(self.role.tick_s)
+            time.sleep(self.role.tick_s)
         self._end()
 
     def stop(self) -> None:
-        """Ask `run` to return. Safe in a signal handler."""
-        self.stopping.set()
+        """Ask `run` to return within a tick.
+
+        Safe in a signal handler: it takes no lock. (An Event would: a handler that runs while `run`
+        is entering `Event.wait` waits for a lock that its own thread holds, for ever.)
+        """
+        self._stop_asked = True
 
     def _tick(self) -> None:
         with self.lock:

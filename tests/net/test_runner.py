@@ -1,6 +1,8 @@
 """The runner: requests that wait are asked again at each tick, and only an answer wakes who waits."""
 
 import logging
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -121,3 +123,28 @@ def test_an_entry_that_holds_up_the_others_is_told(role, monkeypatch, caplog):
         one.enter(Fence(1, 2))
     assert "slow entry role=slow about=Fence" in caplog.text
     assert one.figures["slow_entries"] == 1
+
+
+def test_a_signal_stops_a_runner_at_whatever_instant_it_comes(tmp_path):
+    """An Event set by the handler hung now and then: its lock was held by the very thread that was interrupted."""
+    script = """
+import os, signal, sys, threading, time
+from daemons.net.runner import Runner
+from daemons.wire.messages import Done
+
+class Idle:
+    name, instance, tick_s, durable_serial = "idle", "i", 0.0, 0
+    def handle(self, message, now): return Done()
+    def tick(self, now): return []
+    def answered(self, call, answer, now): return []
+    def durable(self): return b""
+
+for n in range(40):
+    runner = Runner(Idle(), lambda name: None, {})
+    signal.signal(signal.SIGTERM, lambda *_: runner.stop())
+    threading.Timer(0.0005 * n, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    runner.run()
+"""
+    ended = subprocess.run([sys.executable, "-c", script], timeout=30, check=False)
+
+    assert ended.returncode == 0

@@ -128,7 +128,7 @@ class Scheduler:
             int(call.lane.rpartition("/")[2]) if isinstance(message, Submit) else _shard_of(message)
         )
         seat = self.seats.get(shard)
-        return seat.answered(call, answer, now) if seat is not None else []
+        return seat.answered(call, answer, self.standing, now) if seat is not None else []
 
     @property
     def durable_serial(self) -> int:

@@ -179,11 +179,13 @@ class ShardSeat:
                 self.lose(self.why, now)
             return calls
         if epoch > self._spent and self.mine and not self._leaving and self.bodies.body is not None:
-            return calls + self._take_up(epoch, now)
+            return calls + self._take_up(epoch, standing, now)
         self._taking = None
         return calls + self.copy.tick(now) + self._hand_over(now)
 
-    def answered(self, call: Call, answer: Message, now: Now) -> list[Call]:
+    def answered(
+        self, call: Call, answer: Message, standing: Standing, now: Now
+    ) -> list[Call]:
         """Take the outcome of a call that this seat made."""
         message = call.message
         if isinstance(message, Fetch):
@@ -211,7 +213,7 @@ class ShardSeat:
         if isinstance(message, Load):
             taking.loading = False
             self._loaded(taking, answer)
-        return self._begin(now)
+        return self._begin(standing, now)
 
     def replicate(self, sent: Replicate, now: Now) -> Copied | Fenced | NotMine:
         """Keep what another owner sends; a newer one ends our own ownership."""
@@ -243,7 +245,7 @@ class ShardSeat:
 
     # -- taking over
 
-    def _take_up(self, epoch: Epoch, now: Now) -> list[Call]:
+    def _take_up(self, epoch: Epoch, standing: Standing, now: Now) -> list[Call]:
         taking = self._taking
         if taking is None or taking.epoch != epoch:
             names = tuple(
@@ -257,7 +259,7 @@ class ShardSeat:
             return calls + self._load(taking)
         if taking.restored is None and not taking.loading:
             return self._load(taking)
-        return self._begin(now)
+        return self._begin(standing, now)
 
     def _unheard(self, reactionner: str) -> Claimed | None:
         """What a silent reactionner may have run: nothing, if it never served while the journal was followed.
@@ -285,11 +287,13 @@ class ShardSeat:
             notes = answer.notes if isinstance(answer, Restored) else ()
             taking.restored = Restored(self.shard, False, {}, 0, 0, missing=1, notes=notes)
 
-    def _begin(self, now: Now) -> list[Call]:
+    def _begin(self, standing: Standing, now: Now) -> list[Call]:
         """Become active once everything that can be known is known and every object is made."""
         taking, body = self._taking, self.bodies.body
         if taking is None or not taking.ready or body is None or self.placed is None:
             return []
+        if standing.holds(self.lease, now) != taking.epoch:
+            return []  # the last answer came long after it was asked for
         assert taking.restored is not None
         if taking.making is None:
             taking.inherited = inherit(taking.restored, self.copy, taking.claims, self._without)
@@ -318,7 +322,7 @@ class ShardSeat:
             self.shard, self.me, epoch_n(taking.epoch), len(inherited.records), inherited.complete,
             ",".join(silent) or "none",
         )  # fmt: skip
-        return self.owned.tick(now, degraded=False)
+        return self.owned.tick(now, degraded=standing.degraded)
 
     def _hand_over(self, now: Now) -> list[Call]:
         """Return the commands that only we may know, for the owner of now. Known ids change nothing."""

@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # Install what the tests need beyond Python packages. Without root or apt: say what is missing; those tests skip.
 set -euo pipefail
-declare -A needs=([memcached]=memcached [check_dummy]=monitoring-plugins-basic [cc]=gcc [tmux]=tmux)
+declare -A needs=(
+    [memcached]=memcached [check_dummy]=monitoring-plugins-basic [cc]=gcc [tmux]=tmux
+    [redis-server]=redis-server [redis-sentinel]=redis-sentinel [etcd]=etcd-server
+    [ip]=iproute2 [nft]=nftables [iptables]=iptables [faketime]=faketime [strace]=strace
+)
 missing=()
 for command in "${!needs[@]}"; do
     PATH="$PATH:/usr/sbin:/usr/lib/nagios/plugins" command -v "$command" >/dev/null || missing+=("${needs[$command]}")

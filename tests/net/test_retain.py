@@ -92,3 +92,12 @@ def test_a_save_that_nobody_kept_is_the_callers_to_send_again():
     one.away = other.away = False
 
     assert save(retainer, 3, {"o/b": b"2", "o/a": b"3"}) == Saved(1, 7, 3, 2)
+
+
+def test_two_clusters_in_one_store_do_not_mix():
+    shared = MemoryRetention()
+    ours, theirs = (Retainer(name, {"mem": shared}, frozenset()) for name in ("ours", "theirs"))
+    save(ours, 1, {"o/web1": b"ours"}, whole=True)
+    save(theirs, 1, {"o/web1": b"theirs"}, whole=True)
+    assert load(ours).records == {"o/web1": b"ours"}
+    assert load(theirs).records == {"o/web1": b"theirs"}

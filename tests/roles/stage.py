@@ -132,6 +132,7 @@ class Stage:
 
     def __init__(self, shard: ShardBody | None = None) -> None:
         self.mono = 1000.0
+        self.wall_ahead_s = WALL  # of the wall clock before CLOCK_BOOTTIME
         self.store = Store()
         self.shard = shard or body()
         self.version = "v1"
@@ -150,7 +151,7 @@ class Stage:
 
     @property
     def now(self) -> Now:
-        return Now(Mono(self.mono), Wall(WALL + self.mono))
+        return Now(Mono(self.mono), Wall(self.wall_ahead_s + self.mono))
 
     # -- the cast
 

@@ -211,3 +211,19 @@ def test_flapping_starts_is_said_and_silences():
         )
     assert stage.status().flapping
     assert any("FLAPPING ALERT: web1;http;STARTED" in text for text in logs(stage))
+
+
+def test_the_files_win_over_what_nobody_changed_at_run_time():
+    stage = started()
+    submit(stage, "[0] CHANGE_MAX_SVC_CHECK_ATTEMPTS;web1;http;7")
+    stage.run(1.5)
+    stage.kill("one")
+    edited = msgspec.structs.replace(
+        stage.shard.traits[0], check_interval_s=33.0, max_check_attempts=4
+    )
+    stage.shard = body(traits=(edited,))
+    stage.version = "v2"
+    two = stage.start("two")
+    traits = two.seats[1].owned.state.items["web1;http"].traits
+    assert (traits.check_interval_s, traits.max_check_attempts) == (33.0, 7)
+    assert two.seats[1].owned.state.items["web1"].traits.max_check_attempts == 4

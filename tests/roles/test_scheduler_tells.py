@@ -1,6 +1,7 @@
 """Notifications and event handlers of a scheduler: once each, whoever owns the shard meanwhile."""
 
 import msgspec
+import pytest
 
 from daemons.wire.messages import Claimed, ClaimedAction, Fence, Ran, Save
 from tests.roles.stage import Stage, body
@@ -358,3 +359,18 @@ def test_a_silent_reactionner_that_never_served_the_shard_casts_no_doubt():
 
     assert stage.schedulers["two"].seats[1].held.phase == "active"
     assert stage.schedulers["two"].seats[1].owned.outbox.doubts == set()
+
+
+@pytest.mark.parametrize("jump_s", [3600.0, -3600.0])
+def test_a_daemon_whose_wall_clock_jumped_holds_back_and_goes_on(jump_s):
+    stage = Stage()
+    one = stage.start()
+    stage.fail()
+    stage.run(0.3)
+    stage.wall_ahead_s += jump_s
+    stage.run(0.1)
+    assert stage.take().actions == ()
+    assert one.seats[1].held.phase == "active"
+    stage.run(2.5)
+    assert len(stage.take().actions) == 1
+    assert stage.borrow()

@@ -26,6 +26,17 @@ class Seen(Struct, frozen=True):
     holds: tuple[ShardHeld, ...] = ()  # schedulers
 
 
+class Wish(Struct, frozen=True, array_like=True):
+    """An operator, or a failback, wants `what` to be done by the daemon `to`.
+
+    It is obeyed while `to` is usable, and then only; who owns a wish drops it when it is spent.
+    """
+
+    what: str  # "shard/<id>", or the name of the daemon that is to be relieved
+    to: str  # "" = by whoever can
+    force: bool = False  # also where `to` is not in step: the operator said so
+
+
 class View(Struct, frozen=True):
     """Everything `plan` may base a decision on."""
 
@@ -33,6 +44,8 @@ class View(Struct, frozen=True):
     daemons: tuple[Seen, ...]
     shards: tuple[ShardDef, ...]
     placed: tuple[Placed, ...] = ()  # the last plan, of this leader or of one before it
+    wishes: tuple[Wish, ...] = ()
+    frozen: bool = False  # paused: nothing moves off a dead daemon; wishes are obeyed all the same
 
 
 class Plan(Struct, frozen=True):
@@ -75,9 +88,26 @@ def _usable(seen: Seen) -> bool:
     return seen.health == "alive"
 
 
-def _keeps(seen: Seen) -> bool:
+def _keeps(view: View, seen: Seen) -> bool:
     """May it keep the work it has?"""
-    return seen.health != "dead"
+    return seen.health != "dead" or view.frozen
+
+
+def _wished(view: View, what: str) -> Wish | None:
+    """Return the last wish about `what`."""
+    return next((wish for wish in reversed(view.wishes) if wish.what == what), None)
+
+
+def _relieved(view: View, seen: list[Seen]) -> dict[str, str]:
+    """Return who of `seen` is relieved, and by whom: only while somebody usable can do the work."""
+    usable = {s.define.name for s in seen if _usable(s)}
+    relieved = {w.what: w.to for w in view.wishes}
+    return {
+        s.define.name: relieved[s.define.name]
+        for s in seen
+        if s.define.name in relieved
+        and (usable - relieved.keys() if not relieved[s.define.name] else relieved[s.define.name] in usable)
+    }
 
 
 def _of(view: View, realm: str, role: RoleName) -> list[Seen]:
@@ -95,17 +125,31 @@ def _crew(view: View, realm: str, role: RoleName, why: list[str], problems: list
     for tags in sorted({s.define.tags for s in seen}):
         group = [s for s in seen if s.define.tags == tags]
         masters = [s for s in group if not s.define.spare]
-        chosen |= {s.define.name for s in masters if _keeps(s)}
-        lacking = len(masters) - len([s for s in masters if _keeps(s)]) if masters else 1
+        relieved = _relieved(view, group)
+        staying = [s for s in masters if _keeps(view, s) and s.define.name not in relieved]
+        if view.frozen and any(s.active for s in group):
+            staying = [s for s in staying if s.active or _usable(s)]
+        chosen |= {s.define.name for s in staying}
+        chosen |= {to for to in relieved.values() if to}
+        lacking = len(masters) - len(staying) if masters else 1
+        lacking -= len([to for to in relieved.values() if to])
         spares = sorted(
-            (s for s in group if s.define.spare and (_usable(s) or (s.active and _keeps(s)))),
+            (
+                s
+                for s in group
+                if s.define.spare
+                and s.define.name not in chosen
+                and s.define.name not in relieved
+                and (_usable(s) or (s.active and _keeps(view, s)))
+            ),
             key=lambda s: (not s.active, s.define.name),
         )
         for spare in spares[: max(0, lacking)]:
             chosen.add(spare.define.name)
             if not spare.active:
+                gone = "a relieved" if relieved else "a dead"
                 why.append(
-                    f"{spare.define.name} stands in for a dead {role} of {realm or 'Default'}"
+                    f"{spare.define.name} stands in for {gone} {role} of {realm or 'Default'}"
                 )
     if seen and not chosen:
         problems.append(f"no {role} is alive in realm {realm or 'Default'}")
@@ -117,7 +161,14 @@ def _single(
 ) -> set[str]:
     """Name of the one active broker or receiver: the one that is, else a master, else a spare."""
     seen = _of(view, realm, role)
-    now = sorted((s for s in seen if s.active and _keeps(s)), key=lambda s: s.define.name)
+    relieved = _relieved(view, seen)
+    now = sorted((s for s in seen if s.active and _keeps(view, s)), key=lambda s: s.define.name)
+    if any(s.define.name in relieved for s in now):
+        old = next(s.define.name for s in now if s.define.name in relieved)
+        free = [s for s in seen if _usable(s) and s.define.name not in relieved]
+        free.sort(key=lambda s: (s.define.name != relieved[old], s.define.spare, s.define.name))
+        why.append(f"{free[0].define.name} relieves {old}")
+        return {free[0].define.name}
     if now:
         masters = [s for s in now if not s.define.spare]
         return {(masters or now)[0].define.name}
@@ -140,7 +191,11 @@ def _placements(
     schedulers = {s.define.name: s for s in view.daemons if s.define.role == "scheduler"}
     owners: dict[int, str] = {}
     for shard in view.shards:
-        owner = _owner_now(shard, last.get(shard.id), schedulers)
+        owner = _owner_now(view, shard, last.get(shard.id), schedulers)
+        wish = _wished(view, f"shard/{shard.id}")
+        if wish is not None and wish.to != owner and _may_move(shard, owner, wish, schedulers):
+            why.append(f"shard {shard.id} moves from {owner or 'nobody'} to {wish.to}, as ordered")
+            owner = wish.to
         if owner:
             owners[shard.id] = owner
     for shard in view.shards:
@@ -159,7 +214,8 @@ def _placements(
     standbys: dict[int, str] = {}
     for shard in view.shards:
         before = last[shard.id].standby if shard.id in last else ""
-        standbys[shard.id] = _standby(shard, list(schedulers.values()), owners, before)
+        wish = _wished(view, f"shard/{shard.id}")
+        standbys[shard.id] = _standby(shard, list(schedulers.values()), owners, before, wish)
     return tuple(
         Placed(
             id=shard.id,
@@ -176,16 +232,39 @@ def _placements(
     )
 
 
-def _owner_now(shard: ShardDef, last: Placed | None, schedulers: dict[str, Seen]) -> str:
+def in_step(shard: ShardDef, owner: Seen | None, target: Seen) -> bool:
+    """Return whether `target` can take `shard` over from `owner` at once: body there, following.
+
+    How far it follows to the last delta is seen by the owner itself, when it hands over.
+    """
+    epochs = [h.epoch for h in owner.holds if h.id == shard.id] if owner is not None else []
+    return any(
+        h.id == shard.id and h.version == shard.version and h.copied_epoch and h.copied_epoch in epochs
+        for h in target.holds
+    )
+
+
+def _may_move(shard: ShardDef, owner: str, wish: Wish, schedulers: dict[str, Seen]) -> bool:
+    """Whether the scheduler that is wished for can have the shard now."""
+    target = schedulers.get(wish.to)
+    if target is None or not (_usable(target) or wish.force):
+        return False
+    return wish.force or in_step(shard, schedulers.get(owner), target)
+
+
+def _owner_now(
+    view: View, shard: ShardDef, last: Placed | None, schedulers: dict[str, Seen]
+) -> str:
     """The scheduler that runs or is to run `shard` already and may go on; "" if none."""
-    if last is not None and last.scheduler in schedulers and _keeps(schedulers[last.scheduler]):
+    going = schedulers.get(last.scheduler) if last is not None else None
+    if last is not None and going is not None and _keeps(view, going):
         return last.scheduler
     if last is not None and last.scheduler:
         return ""
     running = [
         (held.epoch, s.define.name)
         for s in schedulers.values()
-        if _keeps(s) and s.define.realm == shard.realm
+        if _keeps(view, s) and s.define.realm == shard.realm
         for held in s.holds
         if held.id == shard.id and held.epoch
     ]
@@ -218,7 +297,11 @@ def _new_owner(shard: ShardDef, schedulers: Iterable[Seen], owners: dict[int, st
 
 
 def _standby(
-    shard: ShardDef, schedulers: Iterable[Seen], owners: dict[int, str], before: str
+    shard: ShardDef,
+    schedulers: Iterable[Seen],
+    owners: dict[int, str],
+    before: str,
+    wish: Wish | None,
 ) -> str:
     """The scheduler that keeps a copy: on another server than the owner where there is one."""
     owner = owners.get(shard.id, "")
@@ -226,6 +309,7 @@ def _standby(
 
     def rank(seen: Seen) -> tuple[object, ...]:
         return (
+            wish is None or seen.define.name != wish.to,
             seen.define.address == where.get(owner, ""),
             seen.define.name != before,
             not seen.define.spare,

@@ -17,7 +17,11 @@ from daemons.wire.messages import FROM_OPERATORS, FROM_PEERS
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "protocol.md"
 MESSAGES = ROOT / "daemons" / "wire" / "messages.py"
-BOARD = ROOT / "daemons" / "wire" / "board.py"
+# Modules of their own beside messages.py, with the title of their section, in the page's order.
+OTHERS = {
+    "board": "leases: the keepers' board",
+    "claims": "claims of actions at the keepers",
+}
 BEGIN = "<!-- messages: begin (written by tools/protocol.py) -->"
 END = "<!-- messages: end -->"
 _SECTION = re.compile(r"# -{5,} (.+)")
@@ -32,9 +36,10 @@ def current(page: str) -> str:
 
 def tables() -> str:
     """Return the tables of all messages, by section of the source."""
-    messages, board = MESSAGES.read_text(), BOARD.read_text()
-    parts = list(_sections("Answers to everything", messages))
-    parts.insert(2, _section("leases: the keepers' board", board, ast.parse(board).body))
+    parts = list(_sections("Answers to everything", MESSAGES.read_text()))
+    for place, (module, title) in enumerate(OTHERS.items(), 2):
+        source = MESSAGES.with_name(f"{module}.py").read_text()
+        parts.insert(place, _section(title, source, ast.parse(source).body))
     return "".join(parts)
 
 

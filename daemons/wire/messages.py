@@ -17,6 +17,13 @@ from daemons.wire.board import (
     Votes,
     VotesCopy,
 )
+from daemons.wire.claims import (
+    ActionsClaimed,
+    ActionsEnded,
+    ClaimActions,
+    ClaimsAsk,
+    ClaimsKept,
+)
 
 
 class Done(Struct, frozen=True, array_like=True, tag=True):
@@ -297,6 +304,7 @@ class Action(Struct, frozen=True, array_like=True):
     env: dict[str, str] = {}
     tagged: bool = False  # may have run before: the text says so
     reactionner_tag: str = ""
+    once: bool = False  # rather never than twice: it waits until a majority of keepers is heard
 
 
 class Ran(Struct, frozen=True, array_like=True):
@@ -361,6 +369,7 @@ class Claimed(Struct, frozen=True, array_like=True, tag=True):
 
     shard: int
     actions: tuple[ClaimedAction, ...] = ()
+    released: tuple[str, ...] = ()  # claimed and given back without a start: keepers may not know yet
 
 
 # ---------------------------------------------------------------- the journal of a shard
@@ -636,6 +645,7 @@ Message = (
     | Round | Votes | Gone | Revoke | Revoked | CopyVotes | VotesCopy
     | Roster | Enrolled | Fetch | Page
     | Exchange | Lent | TakeActions | Actions | Fence | Claimed
+    | ClaimActions | ActionsClaimed | ActionsEnded | ClaimsAsk | ClaimsKept
     | Replicate | Copied | TakeBroks | Broks | Submit | Accepted
     | RunChunk | RanChunk | LostRuns | Load | Restored | Save | Saved | Feed | Fed
     | Journal | Spool | StartDaemon | StopDaemon | DaemonStarted | DaemonEnded | Usage | Register | Shutdown
@@ -647,7 +657,7 @@ PAGE_BYTES_MAX = 4_000_000  # of one Page or Replicate
 FROM_PEERS: frozenset[type] = frozenset(
     (
         Beat, CensusAsk, Round, CopyVotes, Revoke, Gone, Roster, Fetch, Exchange, TakeActions, Fence,
-        Replicate, TakeBroks, Submit,
+        Replicate, TakeBroks, Submit, ClaimActions, ActionsEnded, ClaimsAsk,
     )
 )  # fmt: skip
 FROM_OPERATORS: frozenset[type] = frozenset((CensusAsk, Submit, Shutdown))  # with the operator key

@@ -9,7 +9,7 @@ import pytest
 from daemons.model.clock import Mono, Now, Wall
 from daemons.net.door import Asked, Refusal
 from daemons.net.runner import Runner
-from daemons.wire import board, messages
+from daemons.wire import board, claims, messages
 from daemons.wire.codec import decode, encode
 from daemons.wire.messages import FROM_OPERATORS, FROM_PEERS, Done, Message
 from tests.wire.strategies import MESSAGES, of
@@ -22,7 +22,7 @@ LOCAL = {
 }  # fmt: skip
 ANSWERS = {
     "Done", "Fenced", "NotMine", "Failed", "Leases", "Census", "Votes", "Revoked", "VotesCopy", "Enrolled",
-    "Page", "Lent", "Actions", "Claimed", "Copied", "Broks", "Accepted",
+    "Page", "Lent", "Actions", "Claimed", "Copied", "Broks", "Accepted", "ActionsClaimed", "ClaimsKept",
 }  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def structs() -> list[type]:
     """Every Struct of the wire, messages and their parts."""
     found = {
         thing
-        for module in (messages, board)
+        for module in (messages, board, claims)
         for thing in vars(module).values()
         if isinstance(thing, type)
         and issubclass(thing, msgspec.Struct)

@@ -5,6 +5,8 @@ The one thing to know: the attributes are those of Shinken's documentation, only
 daemon, as upstream does (config-schema, "Implicit objects").
 """
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from daemons.config.complain import Complaints, did_you_mean
@@ -51,6 +53,7 @@ def cluster_of(
         settings=settings,
         macros=dict(sorted(macros.items())),
         realm=realms.default,
+        realms=realms.defs(),
     )
 
 
@@ -78,7 +81,6 @@ def _daemon(
     port = int(_number(attrs, "port", PORTS[role]))
     if not 1 <= port <= 65535:
         complaints.error(f"{label}: there is no port {port}", block.where_of("port"))
-    tags = words(attrs.get(f"{role}_tags", ""))
     return DaemonDef(
         name=name,
         role=role,
@@ -94,10 +96,16 @@ def _daemon(
         max_check_attempts=int(_number(attrs, "max_check_attempts", 3.0)),
         manage_sub_realms=_says(attrs, "manage_sub_realms", True),
         weight=max(1, int(_number(attrs, "weight", 1.0))),
-        tags=tuple(tag for tag in tags if tag.lower() != "none"),
+        tags=_tags(words(attrs.get(f"{role}_tags", ""))),
         options={a: v for a, v in sorted(attrs.items()) if a not in _READ and a != f"{role}_name"},
         where=block.where,
     )
+
+
+def _tags(named: Sequence[str]) -> tuple[str, ...]:
+    """Return the tags of a poller or reactionner: "" for None beside others, () for untagged work only."""
+    tags = tuple(dict.fromkeys("" if tag.lower() == "none" else tag for tag in named))
+    return () if tags == ("",) else tags
 
 
 def address_of(value: str) -> str:

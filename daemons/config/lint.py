@@ -71,7 +71,7 @@ def lint(
                 f"all daemons are on one server, {cluster.servers[0].name}: nothing goes on when it dies"
             )
     else:
-        _spares(cluster, complaints)
+        _spares(cluster, realms, complaints)
         if len(cluster.servers) == 2:
             complaints.warning(
                 "two servers only: after a cut between them both cannot be right and go on",
@@ -160,7 +160,15 @@ def _realms(
                 )
 
 
-def _spares(cluster: Cluster, complaints: Complaints) -> None:
+def _stands_in(spare: DaemonDef, master: DaemonDef, realms: Realms) -> bool:
+    """Whether dispatch may use it for the master: of its realm, or of one around that looks into it."""
+    if spare.realm == master.realm:
+        return True
+    looks_in = spare.role == "scheduler" or spare.manage_sub_realms
+    return looks_in and spare.realm in realms.above(master.realm)
+
+
+def _spares(cluster: Cluster, realms: Realms, complaints: Complaints) -> None:
     for role in ROLES:
         daemons = [d for d in cluster.daemons if d.role == role]
         masters = [d for d in daemons if not d.spare]
@@ -169,12 +177,13 @@ def _spares(cluster: Cluster, complaints: Complaints) -> None:
             continue
         for master in masters:
             beside = [s for s in spares if s.realm == master.realm]
+            around = [s for s in spares if _stands_in(s, master, realms)]
             others = [
                 m
                 for m in masters
                 if m is not master and m.realm == master.realm and m.address != master.address
             ]
-            if not beside and not any(set(master.tags) <= set(o.tags) for o in others):
+            if not around and not any(set(master.takes) <= set(o.takes) for o in others):
                 complaints.warning(
                     f"{role} {master.name} has no spare",
                     master.where,
@@ -182,12 +191,14 @@ def _spares(cluster: Cluster, complaints: Complaints) -> None:
                 )
             for spare in beside:
                 _pair(master, spare, complaints)
-            tags = {tag for d in beside + others for tag in d.tags}
-            for tag in [t for t in master.tags if t not in tags and (beside or others)]:
+            tags = {tag for d in around + others for tag in d.takes}
+            for tag in [t for t in master.takes if t not in tags and (around or others)]:
                 complaints.warning(
-                    f"{role} {master.name} has the tag {tag}, which no spare of it carries",
+                    f"{role} {master.name} has the tag {tag}, which no spare of it carries"
+                    if tag
+                    else f"{role} {master.name} takes untagged work, which no spare of it does",
                     master.where,
-                    f"add {tag} to the {role}_tags of its spare",
+                    f"add {tag or 'None'} to the {role}_tags of its spare",
                 )
         if not masters:
             complaints.warning(f"every {role} is a spare", daemons[0].where)

@@ -64,7 +64,7 @@ def load(paths: Sequence[str], read: Read, installed: Collection[str] = ()) -> L
     realms = realms_of(_named(lexed, "realm", complaints), complaints)
     cluster = _cluster(lexed, realms, settings, installed, complaints)
     illegal = settings.get("illegal_object_name_chars", ILLEGAL_NAME_CHARS)
-    tags = {tag for d in cluster.daemons if d.role == "poller" for tag in d.tags}
+    tags = {tag for d in cluster.daemons if d.role == "poller" for tag in d.tags if tag}
     objects = link(lexed, globals_of(settings), realms, illegal, tags, complaints)
     lint(cluster, realms, set(objects.realms), complaints)
     return Loaded(

@@ -9,6 +9,7 @@ from msgspec import Struct
 from daemons.config.complain import Complaints, did_you_mean
 from daemons.config.lexer import Block
 from daemons.config.values import words, yes
+from daemons.model.cluster import RealmDef
 
 IMPLICIT = "Default"
 
@@ -19,6 +20,7 @@ class Realms(Struct, frozen=True):
     names: tuple[str, ...]
     default: str
     parent: dict[str, str] = {}  # of a realm inside another
+    complete_links: frozenset[str] = frozenset()  # realms where every broker follows every shard
 
     def find(self, name: str) -> str | None:
         """Return the realm called `name`, the default for "", None when there is none."""
@@ -33,6 +35,13 @@ class Realms(Struct, frozen=True):
             name = self.parent[name]
             found.append(name)
         return tuple(found)
+
+    def defs(self) -> tuple[RealmDef, ...]:
+        """Return the realms as the cluster keeps them, by name."""
+        return tuple(
+            RealmDef(name, self.parent.get(name, ""), name in self.complete_links)
+            for name in sorted(self.names)
+        )
 
 
 def realms_of(objects: dict[str, tuple[Block, dict[str, str]]], complaints: Complaints) -> Realms:
@@ -68,4 +77,5 @@ def realms_of(objects: dict[str, tuple[Block, dict[str, str]]], complaints: Comp
             objects[default][0].where,
             "give one of them 'default 1'",
         )
-    return Realms(names, default, parent)
+    complete = (n for n, (_, a) in objects.items() if yes(a.get("broker_complete_links", "0")))
+    return Realms(names, default, parent, frozenset(complete))

@@ -54,9 +54,14 @@ class DaemonDef(Struct, frozen=True, kw_only=True):
     max_check_attempts: int = 3
     manage_sub_realms: bool = True
     weight: int = 1
-    tags: tuple[str, ...] = ()  # poller_tags, reactionner_tags; () = untagged work
+    tags: tuple[str, ...] = ()  # poller_tags, reactionner_tags; () = untagged work, "" = that too
     options: dict[str, str] = {}  # every other attribute, as written
     where: str = ""  # file:line
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Tags of the work it takes; "" is untagged work."""
+        return self.tags or ("",)
 
 
 class ServerDef(Struct, frozen=True):
@@ -77,6 +82,14 @@ class ModuleDef(Struct, frozen=True):
     built_in: bool = False  # no `define module` block
 
 
+class RealmDef(Struct, frozen=True):
+    """One realm: a part of the world with its own daemons."""
+
+    name: str
+    parent: str = ""  # the realm it lies in, "" = none
+    broker_complete_links: bool = False  # every broker follows every shard, instead of one of them
+
+
 class Cluster(Struct, frozen=True, kw_only=True):
     """What the daemon definitions say: enough to start, find and authenticate every daemon."""
 
@@ -87,6 +100,7 @@ class Cluster(Struct, frozen=True, kw_only=True):
     settings: dict[str, str] = {}  # the main file's key=value, last one wins
     macros: dict[str, str] = {}  # $NAME$=value lines, without the dollars
     realm: str = ""  # the default realm
+    realms: tuple[RealmDef, ...] = ()  # by name
 
     def daemon(self, name: str) -> DaemonDef | None:
         """Return the daemon called `name`, None if there is none."""

@@ -355,7 +355,7 @@ class Arbiter:
             for h in self.daemons.values()
         )
         me = Seen(self.define, "alive", True) if self.define else None
-        fresh = plan(View(self.name, seen + ((me,) if me else ()), self.compiled.shards, self.placed))
+        fresh = plan(View(self.name, seen + ((me,) if me else ()), self.compiled.shards, self.placed, realms=self.cluster.realms))
         self.planned = True
         self.problems = fresh.problems + self._differing()
         if fresh.members == self.members and fresh.shards == self.placed and self.n:

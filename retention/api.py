@@ -42,6 +42,20 @@ class Loaded(Struct, frozen=True):
         return not (self.missing or self.corrupt or self.partial)
 
 
+class Seen(Struct, frozen=True):
+    """A shard as its store describes it, its records unread."""
+
+    epoch: int
+    n: int
+    records: int = 0
+    pages: int = 0  # 0: this store keeps records one by one
+    deltas: int = 0
+    bytes: int = 0  # as stored; 0: not known
+    saved_wall: float = 0.0  # when, by the writer's clock; 0: not known. Shown, never compared
+    partial: bool = False
+    damage: str = ""  # why nothing more can be said
+
+
 class Saved(Struct, frozen=True):
     """The position that the store holds now."""
 
@@ -63,6 +77,7 @@ class Health(Struct, frozen=True):
     missing: int = 0  # records found lost, by loads and by checking saves
     corrupt: int = 0  # records found damaged or foreign
     last_saved_age_s: float | None = None  # None: nothing saved by this process
+    rests_s: float = 0.0  # the breaker is open: not asked for so long
 
 
 class Stale(Exception):
@@ -97,6 +112,9 @@ class Retention(Protocol):
 
         Raises Stale, Unavailable; ValueError for what no store takes (see `check_save`).
         """
+
+    def look(self, shard: str) -> Seen | None:
+        """Return where `shard` stands without reading it, None like `load`. Raises Unavailable."""
 
     def health(self) -> Health:
         """Return what is known now. Never waits for the store."""

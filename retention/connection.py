@@ -28,6 +28,8 @@ Ask = Callable[[Client], T]
 class Connection:
     """Speaks to the memcached at `(host, port)`. One thread at a time. All raise Unavailable."""
 
+    advice = "give memcached more memory (-m), and nobody else"
+
     def __init__(self, address: tuple[str, int], timeout_s: float = TIMEOUT_S) -> None:
         """Nothing is sent yet."""
         self.address = address
@@ -87,6 +89,10 @@ class Connection:
         """Forget `keys`, there or not."""
         for batch in _batches(keys):
             self._asked(partial(_delete, keys=batch))
+
+    def process(self) -> str:
+        """Return "": a memcached that was restarted is empty, and that is seen."""
+        return ""
 
     def close(self) -> None:
         """Give the connection up."""

@@ -50,6 +50,11 @@ def unseal(data: bytes, kind: type[T]) -> T:
         raise Foreign(f"{type(error).__name__}: {error}") from error
 
 
+def unpacked_bytes(data: bytes) -> int:
+    """Return how large the sealed `data` says it is when unpacked."""
+    return int.from_bytes(data[8:12], "big")
+
+
 def digest(data: bytes) -> bytes:
     """Return eight bytes that tell `data` from any other item of a shard."""
     return blake2b(data, digest_size=8).digest()

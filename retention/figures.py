@@ -19,6 +19,7 @@ class Figures:
         self.corrupt = 0
         self.trouble = ""  # why the last call failed; "" after a good one
         self.warning = ""  # works, but someone should look: evictions, a file moved aside
+        self.rests_s = 0.0  # an open breaker's
         self._clock = clock
         self._saved_at: float | None = None
 
@@ -57,4 +58,5 @@ class Figures:
             missing=self.missing,
             corrupt=self.corrupt,
             last_saved_age_s=None if at is None else max(0.0, self._clock() - at),
+            rests_s=self.rests_s,
         )

@@ -21,16 +21,20 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from retention.api import Loaded, Records, shortened
-from retention.envelope import Foreign, digest, seal, unseal
+from retention.api import POSITION_MAX, Loaded, Records, Seen, shortened
+from retention.envelope import Foreign, digest, seal, unpacked_bytes, unseal
 
 PART_BYTES = 400_000  # of one item; memcached's limit is 1 MB, its chunks 512 kB
 PAGE_RECORDS = 192  # aimed at; hashing spreads them to about 250
 PAGE_RECORDS_MAX = 256  # on average: above it a whole rewrite cuts more pages
 PAGE_BYTES = 512 * 1024  # of values, aimed at
 DELTA_BYTES_MAX = 8 * 1024 * 1024
+ITEM_BYTES_MAX = 1024 * 1024  # nothing of ours is larger: what a store holds beyond it is not ours
+ITEMS_MAX = 200_000  # of one manifest, and
+SHARD_BYTES_MAX = 2 * 1024**3  # of all that it names, packed: one that claims more is a trap
+UNPACKED_BYTES_MAX = 4 * 1024**3  # of a shard's records
 TURN_SAVES = 240  # every page is rewritten in so many saves ...
 TURN_S = 240.0  # ... and in so many seconds
 
@@ -61,6 +65,7 @@ class Manifest(Struct, frozen=True, array_like=True):
     count: int  # records in all
     pages: tuple[Ref, ...]  # by page number
     deltas: tuple[Ref, ...]  # oldest first
+    saved_wall: float = 0.0  # when, by the writer's clock: shown, never compared
 
 
 class Page(Struct, frozen=True, array_like=True):
@@ -255,13 +260,51 @@ def _too_much(held: Manifest, pages: Pages, changed: Records, removed: Collectio
 
 
 def read_manifest(data: bytes, shard: str) -> Manifest:
-    """Return the manifest in `data`. Raises Foreign, also for one of another shard."""
+    """Return the manifest in `data`. Raises Foreign, also for one of another shard.
+
+    Its numbers are checked before anybody makes names or room by them: a checksum only tells that
+    nothing was damaged, not who wrote it.
+    """
     manifest = unseal(data, Manifest)
     if manifest.shard != shard:
         raise Foreign(f"manifest of {manifest.shard[:80]!r}")
     if not manifest.pages:
         raise Foreign("manifest without pages")
+    refs = (*manifest.pages, *manifest.deltas)
+    for epoch, n, count in (
+        (manifest.epoch, manifest.n, manifest.count),
+        *((ref.epoch, ref.n, ref.count) for ref in refs),
+    ):
+        if not (0 <= epoch <= POSITION_MAX and 0 <= n <= POSITION_MAX and count >= 0):
+            raise Foreign(f"position ({epoch}, {n}), {count} records")
+    for ref in refs:
+        if ref.bytes <= 0 or ref.parts != -(-ref.bytes // PART_BYTES) or len(ref.digest) != 8:
+            raise Foreign(f"an item of {ref.bytes} bytes in {ref.parts} parts")
+    if (
+        sum(ref.parts for ref in refs) > ITEMS_MAX
+        or sum(ref.bytes for ref in refs) > SHARD_BYTES_MAX
+    ):
+        raise Foreign(f"manifest of {sum(ref.bytes for ref in refs)} bytes in all")
     return manifest
+
+
+def seen(manifest: Manifest) -> Seen:
+    """Return what `manifest` says of the shard."""
+    return Seen(
+        manifest.epoch,
+        manifest.n,
+        records=manifest.count,
+        pages=len(manifest.pages),
+        deltas=len(manifest.deltas),
+        bytes=sum(ref.bytes for ref in (*manifest.pages, *manifest.deltas)),
+        saved_wall=manifest.saved_wall,
+        partial=manifest.partial,
+    )
+
+
+def dated(draft: Draft, wall: float) -> Draft:
+    """Return `draft` with the time of its save."""
+    return structs.replace(draft, manifest=structs.replace(draft.manifest, saved_wall=wall))
 
 
 def assembled(manifest: Manifest, found: Mapping[str, bytes]) -> tuple[Pages, Loaded]:
@@ -274,6 +317,7 @@ def assembled(manifest: Manifest, found: Mapping[str, bytes]) -> tuple[Pages, Lo
     lost = {"missing": 0, "corrupt": 0}
     notes: list[str] = []
     since = [ref.position for ref in manifest.pages]
+    room = [UNPACKED_BYTES_MAX]
 
     def give_up(what: str, ref: Ref, how: str, why: str) -> None:
         lost[how] += max(1, ref.count)
@@ -282,7 +326,7 @@ def assembled(manifest: Manifest, found: Mapping[str, bytes]) -> tuple[Pages, Lo
     for no, ref in enumerate(manifest.pages):
         what = f"page {no}, {ref.count} records,"
         try:
-            pages[no] = _opened(found, names(manifest.shard, str(no), ref), ref, Page).records
+            pages[no] = _opened(found, names(manifest.shard, str(no), ref), ref, Page, room).records
         except LookupError:
             since[no] = (-1, -1)
             give_up(what, ref, "missing", "is missing")
@@ -292,7 +336,7 @@ def assembled(manifest: Manifest, found: Mapping[str, bytes]) -> tuple[Pages, Lo
     for ref in manifest.deltas:
         what = f"delta, {ref.count} records,"
         try:
-            delta = _opened(found, names(manifest.shard, "d", ref), ref, Delta)
+            delta = _opened(found, names(manifest.shard, "d", ref), ref, Delta, room)
         except LookupError:
             give_up(what, ref, "missing", "is missing")
             continue
@@ -318,9 +362,17 @@ def assembled(manifest: Manifest, found: Mapping[str, bytes]) -> tuple[Pages, Lo
     )
 
 
-def _opened(found: Mapping[str, bytes], parts: Sequence[str], ref: Ref, kind: type[Held]) -> Held:
-    """The page or delta behind `ref`. Raises LookupError when a part is gone, Foreign."""
+def _opened(
+    found: Mapping[str, bytes], parts: Sequence[str], ref: Ref, kind: type[Held], room: list[int]
+) -> Held:
+    """The page or delta behind `ref`. Raises LookupError when a part is gone, Foreign.
+
+    `room` is what may still be unpacked of this shard: a few items must not fill the memory.
+    """
     data = b"".join(found[name] for name in parts)
     if digest(data) != ref.digest:
         raise Foreign("digest does not match")
+    room[0] -= unpacked_bytes(data)
+    if room[0] < 0:
+        raise Foreign(f"more than {UNPACKED_BYTES_MAX} bytes in all")
     return unseal(data, kind)

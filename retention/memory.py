@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
-from retention.api import Clock, Health, Loaded, Records, Saved, admitted, check_save
+from retention.api import Clock, Health, Loaded, Records, Saved, Seen, admitted, check_save
 from retention.figures import Figures
 
 
@@ -59,6 +59,14 @@ class MemoryRetention:
                 self._kept[shard] = kept
             self._figures.saved(shard, len(kept.records))
             return Saved(kept.epoch, kept.n, kept.partial)
+
+    def look(self, shard: str) -> Seen | None:
+        """See retention.api."""
+        with self._lock:
+            kept = self._kept.get(shard)
+            if kept is None:
+                return None
+            return Seen(kept.epoch, kept.n, records=len(kept.records), partial=kept.partial)
 
     def health(self) -> Health:
         """See retention.api."""

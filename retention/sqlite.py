@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
+from urllib.parse import quote
 
 from retention.api import (
     Clock,
@@ -23,6 +24,7 @@ from retention.api import (
     Loaded,
     Records,
     Saved,
+    Seen,
     Unavailable,
     admitted,
     check_save,
@@ -47,6 +49,7 @@ CREATE TABLE IF NOT EXISTS record (
     shard INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, crc INTEGER NOT NULL,
     PRIMARY KEY (shard, key)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS saved (shard INTEGER PRIMARY KEY, wall REAL NOT NULL);  -- shown only
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
@@ -63,10 +66,19 @@ class SqliteRetention:
     """Keeps shards in the file at `path`, opened at the first call and kept open."""
 
     def __init__(
-        self, path: str, timeout_s: float = TIMEOUT_S, clock: Clock = time.monotonic
+        self,
+        path: str,
+        timeout_s: float = TIMEOUT_S,
+        clock: Clock = time.monotonic,
+        *,
+        read_only: bool = False,
     ) -> None:
-        """Touch nothing yet: a daemon starts also when its disk is broken."""
+        """Touch nothing yet: a daemon starts also when its disk is broken.
+
+        `read_only`: for a tool that looks at the file of a running daemon; a damaged one stays.
+        """
         self._path = path
+        self._read_only = read_only
         self._timeout_s = timeout_s
         self._figures = Figures(f"sqlite {path}", clock)
         self._db: sqlite3.Connection | None = None
@@ -106,6 +118,20 @@ class SqliteRetention:
             if whole:
                 self._aside = self._figures.warning = ""
             return saved
+
+    def look(self, shard: str) -> Seen | None:
+        """See retention.api."""
+        with self._lock:
+            return self._guarded(f"look at {shard}", shard, 0, lambda db: _seen(db, shard))
+
+    def shards(self) -> list[str]:
+        """Return the names of all shards in the file. Raises Unavailable."""
+
+        def names(db: sqlite3.Connection) -> list[str]:
+            return [str(name) for (name,) in db.execute("SELECT name FROM shard ORDER BY name")]
+
+        with self._lock:
+            return self._guarded("list of shards", "", 0, names)
 
     def health(self) -> Health:
         """See retention.api."""
@@ -148,7 +174,7 @@ class SqliteRetention:
                 return call(self._opened())
             except (sqlite3.DatabaseError, Damaged) as error:
                 self._close()
-                if not _is_damage(error):
+                if self._read_only or not _is_damage(error):
                     raise
                 self._move_aside(str(error))
                 return call(self._opened())
@@ -165,8 +191,20 @@ class SqliteRetention:
                 if os.stat(self._path).st_ino == self._inode:
                     return self._db
             self._close()
+        if self._read_only:
+            return self._open_read_only()
         os.makedirs(os.path.dirname(self._path) or ".", mode=0o700, exist_ok=True)
         return self._open()
+
+    def _open_read_only(self) -> sqlite3.Connection:
+        """Open and check the file as it is. Raises Damaged, sqlite3.Error, OSError."""
+        self._inode = os.stat(self._path).st_ino
+        uri = f"file:{quote(os.path.abspath(self._path))}?mode=ro"
+        db = self._db = sqlite3.connect(
+            uri, uri=True, timeout=self._timeout_s, isolation_level=None, check_same_thread=False
+        )
+        _check(db, self._path)
+        return db
 
     def _open(self) -> sqlite3.Connection:
         """Open and check the file, made with mode 0600. Raises Damaged, sqlite3.Error, OSError."""
@@ -257,7 +295,21 @@ def _save(
             "UPDATE shard SET epoch = ?, n = ?, partial = ?, records = ? WHERE id = ?",
             (str(epoch), str(n), int(partial), count, id_),
         )
+        db.execute("INSERT OR REPLACE INTO saved VALUES (?, ?)", (id_, time.time()))
     return Saved(*held, bool(partial)), count
+
+
+def _seen(db: sqlite3.Connection, shard: str) -> Seen | None:
+    """See api.look. A file of an earlier release has no times."""
+    row = db.execute("SELECT * FROM shard WHERE name = ?", (shard,)).fetchone()
+    if row is None:
+        return None
+    wall = 0.0
+    if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'saved'").fetchone():
+        found = db.execute("SELECT wall FROM saved WHERE shard = ?", (row[0],)).fetchone()
+        wall = float(found[0]) if found and isinstance(found[0], float) else 0.0
+    epoch, n = _position(row[2], row[3])
+    return Seen(epoch, n, records=row[5], saved_wall=wall, partial=bool(row[4]))
 
 
 def _amend(db: sqlite3.Connection, id_: int, changed: Records, removed: Collection[str]) -> int:

@@ -19,6 +19,7 @@ BUILT_IN: dict[str, str] = {
     "named-pipe": "receiver",
     "sqlite-retention": "scheduler",
     "memcached-retention": "scheduler",
+    "redis-retention": "scheduler",
     "memory": "scheduler",
     "no-retention": "scheduler",
 }
@@ -27,11 +28,12 @@ ALIASES = {
     "memcache-retention": "memcached-retention",
     "mem-cache-retention": "memcached-retention",
     "memory-retention": "memory",
+    "redis": "redis-retention",
     "simplelog": "simple-log",
     "namedpipe": "named-pipe",
 }
-OUTLIVES_PROCESS = frozenset({"sqlite-retention", "memcached-retention"})
-OUTLIVES_SERVER = frozenset({"memcached-retention"})
+OUTLIVES_PROCESS = frozenset({"sqlite-retention", "memcached-retention", "redis-retention"})
+OUTLIVES_SERVER = frozenset({"memcached-retention", "redis-retention"})
 _OWN = frozenset({"module_name", "module_type", "use", "name", "register", "imported_from"})
 
 

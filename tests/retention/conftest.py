@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.retention.memcached_server import MemcachedServer
+from tests.retention.redis_server import RedisServer, Watched
 
 
 class Clock:
@@ -36,3 +37,35 @@ def memcached() -> Iterator[MemcachedServer]:
     server = MemcachedServer("-m", "64")
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_redis() -> Iterator[RedisServer]:
+    """For tests that leave it as it is, save for their own shards."""
+    server = RedisServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    """For tests that kill it, hang it, or empty it."""
+    server = RedisServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_watched() -> Iterator[Watched]:
+    """Redis behind sentinels, for tests that leave it as it is."""
+    watched = Watched()
+    yield watched
+    watched.stop()
+
+
+@pytest.fixture
+def watched() -> Iterator[Watched]:
+    """Redis behind sentinels, for tests that kill the master."""
+    watched = Watched()
+    yield watched
+    watched.stop()

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from retention.api import POSITION_MAX, RECORD_BYTES_MAX, Loaded, Saved, Stale
 from retention.memcached import MemcachedRetention
 from retention.memory import MemoryRetention
+from retention.redis import Place, RedisRetention
 from retention.sqlite import SqliteRetention
+from tests.retention.redis_server import MASTER
 
 SERIAL = itertools.count()
 
 
-@pytest.fixture(params=["memory", "sqlite", "memcached"])
+@pytest.fixture(params=["memory", "sqlite", "memcached", "redis", "sentinel"])
 def reopen(request, tmp_path):
     """Opens the store anew, as another process would: what the last one knew, it does not."""
     opened = []
@@ -27,6 +29,14 @@ def reopen(request, tmp_path):
     elif request.param == "sqlite":
         path = str(tmp_path / "retention.db")
         make = lambda: SqliteRetention(path)  # noqa: E731
+    elif request.param == "redis":
+        place = Place(address=request.getfixturevalue("shared_redis").address)
+        make = lambda: RedisRetention(place)  # noqa: E731
+    elif request.param == "sentinel":
+        place = Place(
+            sentinels=tuple(request.getfixturevalue("shared_watched").sentinels), master=MASTER
+        )
+        make = lambda: RedisRetention(place)  # noqa: E731
     else:
         address = request.getfixturevalue("shared_memcached").address
         make = lambda: MemcachedRetention(address)  # noqa: E731
@@ -60,6 +70,16 @@ def test_a_whole_save_comes_back_in_another_process(reopen, shard):
     loaded = reopen().load(shard)
     assert loaded == Loaded({"host/web1": b"UP"}, 1, 5)
     assert loaded.complete
+
+
+def test_a_look_says_what_a_load_would_find_and_when_it_was_saved(reopen, shard):
+    assert reopen().look(shard) is None
+    before = time.time()
+    reopen().save(shard, 3, 7, many(700), (), whole=True)
+
+    seen = reopen().look(shard)
+    assert (seen.epoch, seen.n, seen.records, seen.partial, seen.damage) == (3, 7, 700, False, "")
+    assert seen.saved_wall == 0.0 or before - 1 <= seen.saved_wall <= time.time() + 1
 
 
 def test_an_empty_shard_is_not_the_same_as_nothing_saved(reopen, shard):

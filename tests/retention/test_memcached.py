@@ -15,7 +15,8 @@ from retention.breaker import FAILURES
 from retention.connection import Connection
 from retention.envelope import seal
 from retention.layout import Manifest, names, prefix, read_manifest, whole_draft
-from retention.memcached import HEAL_S, WARN_S, MemcachedRetention
+from retention.memcached import MemcachedRetention
+from retention.paged import HEAL_S, WARN_S
 from tests.retention.memcached_server import MemcachedServer
 
 SHARD = "shinken/3"

@@ -25,7 +25,7 @@ def test_a_module_of_the_field_opens_its_store(module_type, options, name):
 
 @pytest.mark.parametrize("module_type", ["pickle_retention_file_scheduler", "", "memcache"])
 def test_an_unknown_store_is_refused_with_the_names_of_those_there_are(module_type):
-    with pytest.raises(UnknownStore, match="memcached-retention, memory, sqlite-retention"):
+    with pytest.raises(UnknownStore, match="memcached-retention, memory, redis, redis-retention, sqlite-retention"):
         open_store(module_type, {}, "/var/lib/shinken")
 
 

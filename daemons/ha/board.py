@@ -10,10 +10,24 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from daemons.ha.lease import Claims
+from daemons.ha.promises import Promises
 from daemons.ha.terms import Terms
-from daemons.ha.vote import Promises, Voter
+from daemons.ha.vote import Voter
 from daemons.model.clock import Mono
-from daemons.wire.board import CopyVotes, Gone, Revoke, Revoked, Round, Votes, VotesCopy
+from daemons.wire.board import (
+    CopyVotes,
+    Gone,
+    Pause,
+    Paused,
+    Resume,
+    Revoke,
+    Revoked,
+    Round,
+    Votes,
+    VotesCopy,
+)
+
+Asked = Round | CopyVotes | Revoke | Gone | Pause | Resume
 
 
 class Ask(Struct, frozen=True):
@@ -51,6 +65,7 @@ class Board:
 
         `isolated`: neither the peer nor any witness address answers (asked of two voters only).
         """
+        self.voter.pausing.age(now)
         if self.voter.wants_copies() and self._goes_on(now, isolated):
             self.reset(now)
         asks = self._send(self.claims.tick(now, isolated), now)
@@ -69,8 +84,8 @@ class Board:
         return self.voter.ready(now) or (takeover and self.claims.alone(now))
 
     def asked(
-        self, message: Round | CopyVotes | Revoke | Gone, now: Mono
-    ) -> Votes | VotesCopy | Revoked | None:
+        self, message: Asked, now: Mono
+    ) -> Votes | VotesCopy | Revoked | Paused | None:
         """Return this voter's answer to a keeper or to the leader; None to `Gone`, which needs none."""
         match message:
             case Round():
@@ -82,6 +97,11 @@ class Board:
                 return self.voter.copy()
             case Revoke():
                 return self.voter.revoke(message)
+            case Pause():
+                return self.voter.pause(message, now)
+            case Resume():
+                self.voter.pausing.resume(now)
+                return self.voter.pausing.answer(ok=True, now=now)
             case Gone():
                 self.voter.vouch(message.server, message.instances)
                 self._hurry()
@@ -90,7 +110,7 @@ class Board:
     def answered(self, server: int, answer: Votes | VotesCopy, now: Mono) -> tuple[Ask, ...]:
         """Take the answer of the keeper of `server`; return what follows from it."""
         if isinstance(answer, VotesCopy):
-            self.voter.copied(answer)
+            self.voter.copied(answer, now)
             return ()
         return self._send(self.claims.answered(server, answer, now), now)
 

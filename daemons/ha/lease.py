@@ -10,8 +10,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from daemons.ha.promises import Promises
 from daemons.ha.terms import Terms
-from daemons.ha.vote import NEVER, Promises
+from daemons.ha.vote import NEVER
 from daemons.model.clock import Mono
 from daemons.model.cluster import Epoch, next_epoch
 from daemons.wire.board import (

@@ -5,16 +5,18 @@ it down and fsyncs before any answer or round leaves the server. Everything else
 and made good by the quarantine after a start. Rules: ARCHITECTURE.md, "Leases and epochs".
 """
 
-from typing import Literal
-
 from msgspec import Struct
 from msgspec.structs import replace
 
+from daemons.ha.pausing import Pausing
+from daemons.ha.promises import Promises
 from daemons.ha.terms import Terms
 from daemons.model.clock import Mono
 from daemons.model.cluster import N_MAX, SERVERS_MAX, Epoch, epoch
 from daemons.wire.board import (
     GrantLine,
+    Pause,
+    Paused,
     Promise,
     ReleaseLine,
     RenewLine,
@@ -34,31 +36,6 @@ GENERATIONS_SKIPPED = 63  # at most, when votes were lost; an epoch has room for
 N_SKIPPED = 1 << 20
 
 
-class Promises(Struct):
-    """The durable part of a keeper's board; one file. `serial` grows with every change."""
-
-    names: dict[str, Promise] = {}  # by lease name
-    issued: dict[str, Epoch] = {}  # highest epoch this server ever claimed with, by lease name
-    state: Literal["kept", "new", "lost"] = "kept"
-    serial: int = 0
-    least: Epoch = 0  # epochs issued here are above it
-
-    def put(self, name: str, promise: Promise) -> None:
-        """Replace what is promised for `name`."""
-        if self.names.get(name) != promise:
-            self.names[name] = promise
-            self.serial += 1
-
-
-def no_promises(is_new: bool) -> Promises:
-    """Return the promises of a keeper that finds no file: first start of this server, or lost votes.
-
-    A new server has never promised anything; it asks the others during its quarantine and then goes
-    on with what it heard. One that is not new must hear a majority of them first.
-    """
-    return Promises(state="new" if is_new else "lost", serial=1)
-
-
 class Standing(Struct, frozen=True):
     """One lease as a voter sees it; for display and for the leader's view, never for acting."""
 
@@ -71,6 +48,8 @@ class Standing(Struct, frozen=True):
 
 class Voter:
     """One server's vote. Volatile: when each lease runs out, which were given back."""
+
+    pausing_kind: type[Pausing] = Pausing  # the simulation takes one protection away in a subclass
 
     def __init__(
         self, server: int, voters: tuple[int, ...], terms: Terms, promises: Promises, now: Mono
@@ -85,6 +64,7 @@ class Voter:
         self._until: dict[str, Mono] = {}  # by lease name, on this voter's clock
         self._freed: dict[str, Epoch] = {}  # given back or vouched gone, by lease name
         self._copies: dict[int, VotesCopy] = {}
+        self.pausing = self.pausing_kind(promises, now)
         self.frees = 0  # leases freed so far: a caller sees by it that one may be had now
 
     # -- answering
@@ -118,6 +98,11 @@ class Voter:
             self.promises.put(order.name, replace(promise, revoked=order))
         return Revoked(order.name, ok, promise.epoch)
 
+    def pause(self, order: Pause, now: Mono) -> Paused:
+        """Obey the leader's `order` to pause, or to go on, unless a newer one or a newer leader is known."""
+        ok = order.arbiter_epoch >= self._highest(ARBITER) and self.pausing.obey(order, now)
+        return self.pausing.answer(ok, now)
+
     def raise_floor(self, name: str, version_no: int) -> None:
         """Refuse claims on `name` with a version below `version_no` from now on."""
         promise = self.promised(name)
@@ -127,19 +112,22 @@ class Voter:
 
     def copy(self) -> VotesCopy:
         """Return what this voter promised, for one that lost its votes."""
-        return VotesCopy(self.server, self.promises.state != "kept", dict(self.promises.names))
+        lost = self.promises.state != "kept"
+        return VotesCopy(self.server, lost, dict(self.promises.names), self.promises.pause)
 
     def wants_copies(self) -> bool:
         """Return whether the other voters should be asked with `CopyVotes`."""
         return self.promises.state != "kept"
 
-    def copied(self, copy: VotesCopy) -> None:
+    def copied(self, copy: VotesCopy, now: Mono) -> None:
         """Take over the highest promises of `copy`."""
         if not self.wants_copies() or copy.server not in self._others():
             return
         self._copies[copy.server] = copy
         for name, theirs in copy.promises.items():
             self.promises.put(name, _joined(self.promised(name), theirs))
+        if copy.pause:
+            self.pausing.obey(copy.pause, now)
 
     def ready(self, now: Mono) -> bool:
         """Return whether it may vote again: a majority of the others was copied, or all are empty.
@@ -255,6 +243,8 @@ class Voter:
             return "votes lost"
         if why := self._blocked(promise, line.daemon):
             return why
+        if not isinstance(line, RenewLine) and (why := self.pausing.refusal(promise, line.daemon, now)):
+            return why  # of a renewal this voter missed the grant
         if not self._claim_stands(line, promise):
             return f"claim {line.claim} is below {promise.claim}, version {promise.floor}"
         if (promise.epoch and promise.instance == line.instance) or self._freed_at(

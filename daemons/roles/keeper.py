@@ -12,12 +12,12 @@ import msgspec
 
 from daemons.ha.board import Ask, Board
 from daemons.ha.lease import Held
+from daemons.ha.promises import Promises, no_promises
 from daemons.ha.terms import Terms
-from daemons.ha.vote import Promises, no_promises
 from daemons.model.clock import Mono, Now
 from daemons.model.cluster import Cluster, DaemonDef, ServerDef, object_id
 from daemons.roles.role import Call, Unexpected, Wait
-from daemons.wire.board import CopyVotes, Gone, Revoke, Round, Votes, VotesCopy
+from daemons.wire.board import CopyVotes, Gone, Pause, Resume, Revoke, Round, Votes, VotesCopy
 from daemons.wire.messages import (
     Beat,
     Census,
@@ -146,7 +146,7 @@ class Keeper:
                 return self._beat(message, board, now)
             case CensusAsk():
                 return self._census(board, now)
-            case Round() | CopyVotes() | Revoke() | Gone():
+            case Round() | CopyVotes() | Revoke() | Gone() | Pause() | Resume():
                 return board.asked(message, now.mono) or Done()
             case DaemonStarted():
                 self._started(message, now)
@@ -365,6 +365,7 @@ class Keeper:
             problems=self._problems(board),
             release=self.release,
             voter_quarantine_s=max(0.0, board.voter.quarantine - now.mono),
+            pause=board.voter.pausing.seen(now.mono),
         )
 
     def _problems(self, board: Board) -> tuple[str, ...]:

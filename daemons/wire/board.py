@@ -109,6 +109,35 @@ class Revoked(Struct, frozen=True, array_like=True, tag=True):
     promised: Epoch
 
 
+class Pause(Struct, frozen=True, array_like=True, tag=True):
+    """Leader to every voter, repeated while it runs: nobody takes over what another was promised.
+
+    Orders are compared by (arbiter_epoch, n): a late one does not undo a newer. `left_s` 0 = go on.
+    A renewed end, earlier or later, is a new order with a higher n. Answered by `Paused`.
+    """
+
+    arbiter_epoch: Epoch
+    n: int  # of the order at that leader
+    left_s: float  # until it ends, counted by each voter from the receipt
+    by: str = ""  # who ordered it, for people
+    reason: str = ""
+
+
+class Paused(Struct, frozen=True, array_like=True, tag=True):
+    """Voter to leader: the newest order it knows, and what is left of it there."""
+
+    arbiter_epoch: Epoch
+    n: int
+    left_s: float
+    ok: bool  # the asked order stands: it is that one; else a newer one, or a newer leader, is known
+
+
+class Resume(Struct, frozen=True, array_like=True, tag=True):
+    """Operator to voter, when nobody leads who could order it: end the pause. Answered by `Paused`."""
+
+    by: str
+
+
 class Promise(Struct, frozen=True, array_like=True):
     """What one voter has bound itself to for one lease name. Durable."""
 
@@ -132,3 +161,4 @@ class VotesCopy(Struct, frozen=True, array_like=True, tag=True):
     server: int
     lost: bool  # the answering voter has itself lost its votes, or is new: it proves nothing
     promises: dict[str, Promise] = {}
+    pause: Pause | None = None

@@ -11,6 +11,9 @@ from daemons.model.cluster import Epoch, RoleName
 from daemons.wire.board import (
     CopyVotes,
     Gone,
+    Pause,
+    Paused,
+    Resume,
     Revoke,
     Revoked,
     Round,
@@ -162,6 +165,7 @@ class Census(Struct, frozen=True, array_like=True, tag=True):
     problems: tuple[str, ...] = ()
     release: str = ""
     voter_quarantine_s: float = 0.0  # until this voter may grant
+    pause: Pause | None = None  # that runs at this voter
 
 
 # ---------------------------------------------------------------- the arbiter's orders
@@ -643,6 +647,7 @@ Message = (
     Done | Fenced | NotMine | Failed
     | Beat | Leases | CensusAsk | Census
     | Round | Votes | Gone | Revoke | Revoked | CopyVotes | VotesCopy
+    | Pause | Paused | Resume
     | Roster | Enrolled | Fetch | Page
     | Exchange | Lent | TakeActions | Actions | Fence | Claimed
     | ClaimActions | ActionsClaimed | ActionsEnded | ClaimsAsk | ClaimsKept
@@ -656,8 +661,8 @@ PAGE_BYTES_MAX = 4_000_000  # of one Page or Replicate
 # What a daemon, who knows the cluster secret, may send over the network; everything else comes from a role's own runner only.
 FROM_PEERS: frozenset[type] = frozenset(
     (
-        Beat, CensusAsk, Round, CopyVotes, Revoke, Gone, Roster, Fetch, Exchange, TakeActions, Fence,
+        Beat, CensusAsk, Round, CopyVotes, Revoke, Gone, Pause, Roster, Fetch, Exchange, TakeActions, Fence,
         Replicate, TakeBroks, Submit, ClaimActions, ActionsEnded, ClaimsAsk,
     )
 )  # fmt: skip
-FROM_OPERATORS: frozenset[type] = frozenset((CensusAsk, Submit, Shutdown))  # with the operator key
+FROM_OPERATORS: frozenset[type] = frozenset((CensusAsk, Submit, Shutdown, Resume))  # with the operator key

@@ -11,6 +11,8 @@ I5  the only rightful holder is refused as stale by a receiver
 E   an epoch that was released, fenced or run out is taken up again
 V   a lease is held under an older claim than one held before
 P   a healthy holder with a majority in reach loses its lease
+H   a paused voter gives a lease to another than its last holder or the target of the leader's
+    revocation, or obeys an older order to pause than one before
 """
 
 import heapq
@@ -23,13 +25,15 @@ from msgspec import Struct
 
 from daemons.ha.board import Ask, Board
 from daemons.ha.lease import Claims, Held
+from daemons.ha.promises import Promises, no_promises
 from daemons.ha.terms import Terms
-from daemons.ha.vote import Promises, no_promises
 from daemons.model.clock import Mono
 from daemons.wire.board import (
     Claim,
     CopyVotes,
     GrantLine,
+    Pause,
+    Promise,
     Revoke,
     Revoked,
     Round,
@@ -165,6 +169,8 @@ class Keeper(Node):
 
     def __init__(self, sim: "Sim", server: int) -> None:
         self.disk: bytes | None = encode(no_promises(is_new=True))
+        self.pause: tuple[tuple[int, int], float] = ((0, 0), NEVER)  # order, true end
+        self.targets: dict[str, set[str]] = {}  # of revocations, by name
         super().__init__(sim, f"k{server}", server)
 
     def start(self) -> None:
@@ -177,6 +183,7 @@ class Keeper(Node):
         self.vouched: set[str] = set()
         self.held: dict[tuple[str, str], int] = {}
         self.promised: dict[str, int] = {n: p.epoch for n, p in promises.names.items()}
+        self.whose = {n: p.daemon for n, p in promises.names.items()}
 
     def tick(self) -> None:
         now = self.now()
@@ -214,7 +221,19 @@ class Keeper(Node):
                 self.send(())
                 self.post(sender, answer)
 
+    def halt(self, order: Pause, sent: float) -> None:
+        # what was ordered, in true time and at the least: the voter's own count is not believed
+        if self.board.asked(order, self.now()).ok:
+            place, until = self.pause
+            fresh = (order.arbiter_epoch, order.n)
+            if fresh < place:
+                self.sim.violate("H", "older order obeyed", self.name, order, place)
+            ends = sent + order.left_s * (1 - 2 * self.sim.drift)
+            self.pause = (fresh, min(ends, until) if fresh == place else ends)
+        self.send(())
+
     def revoke(self, sender: "Arbiter", order: Revoke) -> None:
+        self.targets.setdefault(order.name, set()).add(order.target)
         answer = self.board.asked(order, self.now())
         self.send(())
         self.sim.send(self, sender, sender.revoked, answer)
@@ -348,6 +367,9 @@ class Arbiter(Daemon):
         self.since = NEVER
         self.led = 0
         self.version_no = 0
+        self.pauses = 0
+        self.pause_until = NEVER
+        self.moved: set[str] = set()
 
     def wants(self) -> dict[str, Claim]:
         return {ARBITER: (0, 0)}
@@ -360,9 +382,13 @@ class Arbiter(Daemon):
         if held.epoch != self.led:
             self.led, self.since, self.targets, self.pongs = held.epoch, self.now(), {}, {}
             self.silent = {}
+            self.pauses, self.pause_until, self.moved = 0, NEVER, set()
+        if self.pauses:
+            self.order_pause(held.epoch)
         if self.now() - self.since > 0.6:
             for name in self.sim.shards:
-                self.assign(name, held.epoch)
+                if self.now() >= self.pause_until or name in self.moved:
+                    self.assign(name, held.epoch)
         order = Order(held.epoch, self.version_no, dict(self.targets))
         for scheduler in self.sim.schedulers:
             self.sim.send(self, scheduler, scheduler.order, self, order)
@@ -383,10 +409,20 @@ class Arbiter(Daemon):
             for keeper in self.sim.keepers:
                 self.sim.send(self, keeper, keeper.revoke, self, order)
 
+    def halt(self, for_s: float) -> None:
+        """The operator pauses the cluster, or with 0 lets it go on."""
+        self.pauses, self.pause_until = self.pauses + 1, self.now() + for_s
+
+    def order_pause(self, epoch: int) -> None:
+        order = Pause(epoch, self.pauses, max(0.0, self.pause_until - self.now()))
+        for keeper in self.sim.keepers:
+            self.sim.send(self, keeper, keeper.halt, order, self.sim.t)
+
     def order_moved(self) -> None:
         """The operator, or the balance of load, moves a shard."""
         if self.targets:
             name = self.sim.random.choice(sorted(self.targets))
+            self.moved.add(name)
             self.targets[name] = self.sim.random.choice(self.sim.schedulers).name
 
     def pong(self, scheduler: str, names: tuple[str, ...]) -> None:
@@ -465,6 +501,7 @@ class Sim:
         self.best: dict[str, tuple[int, Claim]] = {}  # by name: highest epoch held, its claim
         self.last: dict[str, str] = {}
         self.coda_lease: tuple[str, int] | None = None
+        self.ever_held: set[tuple[str, int]] = set()  # (name, epoch)
 
     def daemons_of(self, server: int) -> list[Daemon]:
         return [d for d in self.daemons if d.server == server]
@@ -558,6 +595,10 @@ class Sim:
             case "version":
                 for x in self.arbiters:
                     x.version_no += 1
+            case "halt":
+                for_s = r.choice((0.0, r.uniform(1, 5), r.uniform(5, 12)))
+                for x in self.arbiters:
+                    x.halt(for_s)
             case "hang":
                 r.choice(self.daemons).hung = True
             case "quiet":
@@ -606,6 +647,7 @@ class Sim:
         if all(k.disk and decode_promises(k.disk).state == "kept" for k in self.keepers):
             self.keepers[a].crash()
             self.keepers[a].disk = None
+            self.keepers[a].pause = ((0, 0), NEVER)
             for key in [k for k in self.claimed if k[1] % 256 == a and k not in self.holders]:
                 del self.claimed[key]  # issued and forgotten: it may be issued again
 
@@ -726,16 +768,28 @@ class Sim:
             if promise.epoch < keeper.promised.get(name, 0):
                 self.violate("I3", "promise went down", keeper.name, promise)
             keeper.promised[name] = promise.epoch
+            if keeper.whose.get(name, promise.daemon) != promise.daemon:
+                self.check_pause(keeper, name, promise)
+            keeper.whose[name] = promise.daemon
         now, held = keeper.now(), {}
         for daemon in self.daemons_of(keeper.server):
             for h in keeper.board.claims.held(daemon.instance, now):
                 held[(h.name, daemon.instance)] = h.epoch
+                self.ever_held.add((h.name, h.epoch))
                 if (h.name, daemon.instance, h.epoch) in self.closed:
                     self.violate("E", keeper.name, h, daemon.instance)
         for key, epoch in keeper.held.items():
             if held.get(key) != epoch:
                 self.closed.add((*key, epoch))
         keeper.held = held
+
+    def check_pause(self, keeper: Keeper, name: str, promise: Promise) -> None:
+        """H: this voter has just promised a lease to another daemon than before."""
+        moved = promise.daemon in keeper.targets.get(name, ())
+        copied = keeper.board.promises.state != "kept"
+        caught_up = (name, promise.epoch) in self.ever_held
+        if self.t < keeper.pause[1] and not (moved or copied or caught_up):
+            self.violate("H", keeper.name, name, promise)
 
     def refused(self, daemon: Daemon, name: str, epoch: int, top: int) -> None:
         """I5: a receiver refused `daemon`; was it the rightful holder all the same?"""

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from daemons.ha.board import Board
 from daemons.ha.lease import Claims
+from daemons.ha.pausing import Pausing
 from daemons.ha.terms import Terms
 from daemons.ha.vote import NEVER, Voter
 from daemons.model.clock import Mono
@@ -28,9 +29,15 @@ SETUPS = {
     "crashing keepers": Setup(kinds=("keeper",) * 12 + ("cut", "votes") * 6),
     "late messages": Setup(kinds=("move",) * 25, late=0.15),
     "idle daemons": Setup(servers=2, eager=(0.0,)),
+    "a paused cluster": Setup(
+        kinds=("halt",) * 8 + ("server", "keeper", "move") * 4, late=0.1, settle_s=22
+    ),
+    "two voters, paused": Setup(
+        servers=2, kinds=("halt",) * 8 + ("server", "keeper", "votes") * 4, settle_s=22
+    ),
 }
 SHARE = dict(
-    zip(SETUPS, (0.25, 0.1, 0.15, 0.15, 0.05, 0.05, 0.1, 0.1, 0.05), strict=True)
+    zip(SETUPS, (0.2, 0.1, 0.1, 0.1, 0.05, 0.05, 0.1, 0.1, 0.05, 0.1, 0.05), strict=True)
 )  # of the seeds
 
 
@@ -80,6 +87,11 @@ def failovers(seed: int, setup: Setup) -> list[float]:
 
 
 # -- each protection, taken away
+
+
+def pausing(kind: type[Pausing]) -> type[Board]:
+    """A board whose voter pauses as `kind` does."""
+    return without(type("Mutant", (Voter,), {"pausing_kind": kind}))
 
 
 def without(voter: type[Voter] = Voter, claims: type[Claims] = Claims) -> type[Board]:
@@ -225,6 +237,29 @@ class OneVote(Claims):
         return True
 
 
+class NoPause(Pausing):
+    """Obeys, and grants to anybody all the same."""
+
+    def refusal(self, promise, daemon, now):
+        return ""
+
+
+class ForgottenPause(Pausing):
+    """Starts without the pause that was on disk."""
+
+    def __init__(self, promises, now):
+        super().__init__(promises, now)
+        self.until = now
+
+
+class AnyPause(Pausing):
+    """Obeys orders in the order of their arrival."""
+
+    def obey(self, order, now):
+        self.promises.pause = None
+        return super().obey(order, now)
+
+
 class Backwards(Board):
     """Reissues after lost votes what it may have issued before."""
 
@@ -255,6 +290,9 @@ MUTANTS: dict[str, tuple[str, dict[str, object], str, int]] = {
     "isolation": ("two voters that take over", {"board": without(claims=NoIsolation)}, "I1", 33),
     "the majority": ("three voters", {"board": without(claims=OneVote)}, "I1", 0),
     "whole trees": ("three voters", {"vouch_early": True}, "I1", 8),
+    "the pause": ("a paused cluster", {"board": pausing(NoPause)}, "H", 7),
+    "the pause on disk": ("two voters, paused", {"board": pausing(ForgottenPause)}, "H", 11),
+    "the newest pause": ("a paused cluster", {"board": pausing(AnyPause)}, "H", 1),
     "a new generation": ("two voters that take over", {"board": Backwards}, "I3", 5),
 }
 

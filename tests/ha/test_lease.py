@@ -4,8 +4,8 @@ import pytest
 
 from daemons.ha.board import Ask, Board
 from daemons.ha.lease import Claims, Held
+from daemons.ha.promises import Promises, no_promises
 from daemons.ha.terms import Terms
-from daemons.ha.vote import Promises, no_promises
 from daemons.model.clock import Mono
 from daemons.model.cluster import epoch, epoch_n
 from daemons.wire.board import (

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
+from daemons.ha.promises import Promises, no_promises
 from daemons.ha.terms import Terms, check_terms
-from daemons.ha.vote import Promises, Voter, no_promises
+from daemons.ha.vote import Voter
 from daemons.model.clock import Mono
 from daemons.model.cluster import epoch
 from daemons.wire.board import (
@@ -266,10 +267,10 @@ def test_a_voter_that_lost_its_votes_grants_nothing_until_a_majority_of_the_othe
     assert v.waits_for() == (0, 1)
     assert not ask(v, grant(9), at=START + 9 * L).ok
 
-    v.copied(copy_of(0, 4))
+    v.copied(copy_of(0, 4), Mono(START))
     assert v.waits_for() == (1,) and not v.ready(Mono(START + 99))
 
-    v.copied(copy_of(1, 5))
+    v.copied(copy_of(1, 5), Mono(START))
     assert v.ready(Mono(START))
     v.reset(0.5, Mono(START))
     assert v.waits_for() == () and not v.wants_copies()
@@ -281,8 +282,8 @@ def test_a_voter_that_lost_its_votes_grants_nothing_until_a_majority_of_the_othe
 def test_what_was_lost_is_not_issued_again():
     v = voter(no_promises(is_new=False))
     others = Promise(epoch(7, 1, 0), "s-a", "a")  # the former loss was made good in generation 7
-    v.copied(VotesCopy(0, False, {SHARD: others}))
-    v.copied(copy_of(1, 5))
+    v.copied(VotesCopy(0, False, {SHARD: others}), Mono(START))
+    v.copied(copy_of(1, 5), Mono(START))
     v.reset(0.5, Mono(START))
 
     assert v.promises.least >= epoch(8, 1, 0)
@@ -291,16 +292,16 @@ def test_what_was_lost_is_not_issued_again():
 
 def test_the_copy_of_a_voter_that_lost_its_own_votes_proves_nothing():
     v = voter(no_promises(is_new=False))
-    v.copied(copy_of(0, 4))
-    v.copied(copy_of(1, lost=True))
+    v.copied(copy_of(0, 4), Mono(START))
+    v.copied(copy_of(1, lost=True), Mono(START))
 
     assert v.waits_for() == (1,) and not v.ready(Mono(START + 99))
 
 
 def test_a_copy_from_a_server_that_is_no_voter_is_ignored():
     v = voter(no_promises(is_new=False))
-    v.copied(copy_of(2, 4))
-    v.copied(copy_of(7, 4))
+    v.copied(copy_of(2, 4), Mono(START))
+    v.copied(copy_of(7, 4), Mono(START))
 
     assert v.waits_for() == (0, 1) and v.promised(SHARD).epoch == 0
 
@@ -308,8 +309,8 @@ def test_a_copy_from_a_server_that_is_no_voter_is_ignored():
 @pytest.mark.parametrize("is_new", [True, False])
 def test_when_all_are_empty_it_is_the_first_start(is_new):
     v = voter(no_promises(is_new), quarantined=True)
-    v.copied(copy_of(0, lost=True))
-    v.copied(copy_of(1, lost=True))
+    v.copied(copy_of(0, lost=True), Mono(START))
+    v.copied(copy_of(1, lost=True), Mono(START))
 
     assert v.ready(Mono(START))
     v.reset(0.5, Mono(START))
@@ -328,7 +329,7 @@ def test_lost_votes_stay_lost_over_a_restart():
 def test_a_new_server_votes_after_its_quarantine_with_what_it_heard():
     v = voter(no_promises(is_new=True), quarantined=True)
     assert v.copy().lost, "it proves nothing yet"
-    v.copied(copy_of(0, 4))
+    v.copied(copy_of(0, 4), Mono(START))
 
     assert not v.ready(Mono(START + L - 0.1)) and v.ready(Mono(START + L))
     v.reset(0.5, Mono(START + L))

@@ -23,6 +23,7 @@ LOCAL = {
 ANSWERS = {
     "Done", "Fenced", "NotMine", "Failed", "Leases", "Census", "Votes", "Revoked", "VotesCopy", "Enrolled",
     "Page", "Lent", "Actions", "Claimed", "Copied", "Broks", "Accepted", "ActionsClaimed", "ClaimsKept",
+    "Paused",
 }  # fmt: skip
 
 
@@ -61,8 +62,8 @@ def test_every_message_is_local_an_answer_or_asked_over_the_network():
     assert names(FROM_PEERS | FROM_OPERATORS) <= names(MESSAGES)
 
 
-def test_operators_may_look_submit_and_stop_and_nothing_else():
-    assert names(FROM_OPERATORS) == {"CensusAsk", "Submit", "Shutdown"}
+def test_operators_may_look_submit_stop_end_a_pause_and_nothing_else():
+    assert names(FROM_OPERATORS) == {"CensusAsk", "Submit", "Shutdown", "Resume"}
 
 
 def test_a_daemon_cannot_stop_another():

@@ -18,6 +18,7 @@ from daemons.cli.watch import WATCHDOG
 from daemons.ha.terms import Terms
 from daemons.model.cluster import Cluster, DaemonDef, RoleName
 from daemons.net import clock
+from daemons.net.documents import DocumentFiles
 from daemons.net.durable import Durable
 from daemons.net.home import Bundle, Home
 from daemons.net.logs import start_logging
@@ -26,6 +27,7 @@ from daemons.net.runner import Runner, Service
 from daemons.net.spawn import WorkerPool
 from daemons.net.supervise import Supervisor, daemon_argv
 from daemons.net.transport import serve
+from daemons.roles.documents_kept import KeptDocuments
 from daemons.roles.keeper import Keeper
 from daemons.roles.role import Role
 from daemons.wire.messages import (
@@ -66,6 +68,7 @@ def run_keeper(home: Home) -> int:
     keys = Keys(bundle)
     instance = secrets.token_hex(8)
     durable = Durable(home.spool / "votes")
+    files = DocumentFiles(home.spool / "documents")
     mark = home.spool / "was-here"
     is_new = not durable.exists and not mark.exists()
     keeper = Keeper(
@@ -78,6 +81,7 @@ def run_keeper(home: Home) -> int:
         is_new=is_new,
         jitter=random.SystemRandom().random,
         release=RELEASE,
+        documents=KeptDocuments(*files.load()),
     )
     mark.touch()
     names = Names(secret=keys.secret, log=logging.getLogger("names"))
@@ -90,7 +94,9 @@ def run_keeper(home: Home) -> int:
         lambda message: runner.enter(message),
         watchdog=int(os.environ.get(WATCHDOG, "0")),
     )
-    services: Mapping[str, Service] = {"daemons": supervisor.apply, "names": _registrar(names)}
+    services: Mapping[str, Service] = {
+        "daemons": supervisor.apply, "names": _registrar(names), "documents": files.apply,
+    }  # fmt: skip
     runner = Runner(
         keeper,
         peers(bundle, keeper.name, instance, keys),

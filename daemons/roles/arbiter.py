@@ -13,9 +13,12 @@ from daemons.ha.health import Health, Heard, judge
 from daemons.model.clock import Mono, Now
 from daemons.model.cluster import Cluster, DaemonDef, Epoch, epoch_n
 from daemons.model.objects import ShardDef
+from daemons.roles.documents import Documents
+from daemons.roles.keeper import voters_of
 from daemons.roles.role import Call, Unexpected, Wait
 from daemons.roles.standing import Standing
 from daemons.wire.board import Gone, Revoke
+from daemons.wire.documents import Keep, Recall
 from daemons.wire.messages import (
     PAGE_BYTES_MAX,
     Census,
@@ -110,6 +113,10 @@ class Arbiter:
         self.fenced = "fencing" not in without
         self.standing = Standing(name, "arbiter", instance, pid, fenced=self.fenced)
         self.define = cluster.daemon(name)
+        by_index = {s.index: s.name for s in cluster.servers}
+        self.documents = Documents(
+            tuple(by_index.values()), frozenset(by_index[v] for v in voters_of(cluster) if v in by_index)
+        )
         self.started: Mono | None = None
         self.leading: Epoch = 0
         self.led: Epoch = 0  # the last one: (epoch, n) of a roster never comes twice
@@ -166,7 +173,8 @@ class Arbiter:
             return calls
         calls += self._ask_keepers(now)
         self._judge(now)
-        if self.planned or self._settled(now):
+        calls += self.documents.tick(now)
+        if self.planned or (self.documents.ready and self._settled(now)):
             self._plan(now)
             calls += self._tell(now)
             calls += self._revoke(now)
@@ -183,6 +191,13 @@ class Arbiter:
                 self.census[server] = (now.mono, answer)
                 self._gone(answer.gone)
                 self._introduced(answer, now)
+                self.documents.heard(answer, now)
+        elif isinstance(call.message, Keep | Recall):
+            calls, highest = self.documents.answered(call, answer, now)
+            if highest > self.leading and self.fenced:
+                self.fenced_by = highest
+                self._step_down(f"a keeper obeys epoch {epoch_n(highest)}")
+            return calls if self.leading else []
         elif isinstance(call.message, Roster) and call.to in self.daemons:
             self._enrolled(self.daemons[call.to], answer, now)
         return []
@@ -224,6 +239,7 @@ class Arbiter:
         self.leading = epoch
         self.led_since = now.mono
         self.planned = False
+        self.documents.lead(epoch, now)
         self.why = "took the lead"
         if epoch != self.led:  # else it only thought it had lost the lease: its own plan goes on
             roster = self.standing.roster

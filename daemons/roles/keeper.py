@@ -15,9 +15,11 @@ from daemons.ha.lease import Held
 from daemons.ha.promises import Promises, no_promises
 from daemons.ha.terms import Terms
 from daemons.model.clock import Mono, Now
-from daemons.model.cluster import Cluster, DaemonDef, ServerDef, object_id
+from daemons.model.cluster import Cluster, DaemonDef, Epoch, ServerDef, object_id
+from daemons.roles.documents_kept import KeptDocuments
 from daemons.roles.role import Call, Unexpected, Wait
 from daemons.wire.board import CopyVotes, Gone, Pause, Resume, Revoke, Round, Votes, VotesCopy
+from daemons.wire.documents import Keep, Recall, StoreDocument
 from daemons.wire.messages import (
     Beat,
     Census,
@@ -110,6 +112,7 @@ class Keeper:
         jitter: Callable[[], float],
         release: str = "",
         voter_only: bool = False,
+        documents: KeptDocuments | None = None,
     ) -> None:
         """`durable`: promises as last written, b"" = none; `is_new`: this server never had any."""
         self.name = f"keeper@{server.name}"
@@ -120,6 +123,7 @@ class Keeper:
         self.terms = terms
         self.release = release
         self.promises = _promises(durable, is_new)
+        self.documents = documents or KeptDocuments()
         self.jitter = jitter
         self.board: Board | None = None  # made at the first entry: it needs the time
         mine = () if voter_only else cluster.on(server.address)
@@ -148,6 +152,12 @@ class Keeper:
                 return self._census(board, now)
             case Round() | CopyVotes() | Revoke() | Gone() | Pause() | Resume():
                 return board.asked(message, now.mono) or Done()
+            case Keep():
+                answer, calls = self.documents.keep(message, _promised(board), now)
+                self.waiting += calls
+                return answer
+            case Recall():
+                return self.documents.recall(message)
             case DaemonStarted():
                 self._started(message, now)
                 return Done()
@@ -193,6 +203,8 @@ class Keeper:
                 self.census_asking.discard(server)
                 if isinstance(answer, Census):
                     self.census[server] = (now.mono, answer)
+            case StoreDocument():
+                self.documents.stored_now(call.message, answer, _promised(board))
             case StartDaemon(name):
                 if isinstance(answer, DaemonStarted):
                     self._started(answer, now)
@@ -366,14 +378,16 @@ class Keeper:
             release=self.release,
             voter_quarantine_s=max(0.0, board.voter.quarantine - now.mono),
             pause=board.voter.pausing.seen(now.mono),
+            documents=self.documents.seen(),
         )
 
     def _problems(self, board: Board) -> tuple[str, ...]:
+        found = (*self.problems, *self.documents.problems)
         waits = board.voter.waits_for()
         if not waits:
-            return self.problems
+            return found
         names = ", ".join(self.by_index[w].name for w in waits)
-        return (*self.problems, f"{self.name} lost its votes and waits for those of {names}")
+        return (*found, f"{self.name} lost its votes and waits for those of {names}")
 
     def _seen(self, local: Local, now: Now) -> DaemonSeen:
         return DaemonSeen(
@@ -428,6 +442,11 @@ class Keeper:
                 f"instance={seen.instance}",
             ),
         )
+
+
+def _promised(board: Board) -> Epoch:
+    """The highest epoch that this voter promised for leading: documents of an older leader are refused."""
+    return board.voter.promised("arbiter").epoch
 
 
 def _promises(durable: bytes, is_new: bool) -> Promises:

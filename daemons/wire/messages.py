@@ -27,6 +27,14 @@ from daemons.wire.claims import (
     ClaimsAsk,
     ClaimsKept,
 )
+from daemons.wire.documents import (
+    DocSeen,
+    Keep,
+    Kept,
+    Recall,
+    Recalled,
+    StoreDocument,
+)
 
 
 class Done(Struct, frozen=True, array_like=True, tag=True):
@@ -166,6 +174,7 @@ class Census(Struct, frozen=True, array_like=True, tag=True):
     release: str = ""
     voter_quarantine_s: float = 0.0  # until this voter may grant
     pause: Pause | None = None  # that runs at this voter
+    documents: tuple[DocSeen, ...] = ()  # as on its disk
 
 
 # ---------------------------------------------------------------- the arbiter's orders
@@ -648,6 +657,7 @@ Message = (
     | Beat | Leases | CensusAsk | Census
     | Round | Votes | Gone | Revoke | Revoked | CopyVotes | VotesCopy
     | Pause | Paused | Resume
+    | Keep | Kept | Recall | Recalled | StoreDocument
     | Roster | Enrolled | Fetch | Page
     | Exchange | Lent | TakeActions | Actions | Fence | Claimed
     | ClaimActions | ActionsClaimed | ActionsEnded | ClaimsAsk | ClaimsKept
@@ -663,6 +673,12 @@ FROM_PEERS: frozenset[type] = frozenset(
     (
         Beat, CensusAsk, Round, CopyVotes, Revoke, Gone, Pause, Roster, Fetch, Exchange, TakeActions, Fence,
         Replicate, TakeBroks, Submit, ClaimActions, ActionsEnded, ClaimsAsk,
+        Keep, Recall,
     )
 )  # fmt: skip
-FROM_OPERATORS: frozenset[type] = frozenset((CensusAsk, Submit, Shutdown, Resume))  # with the operator key
+FROM_OPERATORS: frozenset[type] = frozenset(  # with the operator key
+    (
+        CensusAsk, Submit, Shutdown, Resume,
+        Recall,
+    )
+)  # fmt: skip

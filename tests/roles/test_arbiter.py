@@ -94,7 +94,8 @@ class Stage:
                     for d in DAEMONS
                     if d.address == address and d.name not in self.silent
                 )
-                return Census(server, "k", 1, daemons, self.leases, others)
+                leases = (*self.leases, LeaseSeen(LEASE, self.epoch, "me", 1.0))
+                return Census(server, "k", 1, daemons, leases, others)
             case Roster() as roster:
                 self.asked.append((self.mono, name))
                 if name in self.silent:

@@ -9,7 +9,7 @@ import pytest
 from daemons.model.clock import Mono, Now, Wall
 from daemons.net.door import Asked, Refusal
 from daemons.net.runner import Runner
-from daemons.wire import board, claims, messages
+from daemons.wire import board, claims, documents, messages
 from daemons.wire.codec import decode, encode
 from daemons.wire.messages import FROM_OPERATORS, FROM_PEERS, Done, Message
 from tests.wire.strategies import MESSAGES, of
@@ -19,11 +19,13 @@ from tests.wire.strategies import MESSAGES, of
 LOCAL = {
     "RunChunk", "RanChunk", "LostRuns", "Load", "Restored", "Save", "Saved", "Feed", "Fed", "Journal",
     "Spool", "StartDaemon", "StopDaemon", "DaemonStarted", "DaemonEnded", "Usage", "Register",
+    "StoreDocument",
 }  # fmt: skip
 ANSWERS = {
     "Done", "Fenced", "NotMine", "Failed", "Leases", "Census", "Votes", "Revoked", "VotesCopy", "Enrolled",
     "Page", "Lent", "Actions", "Claimed", "Copied", "Broks", "Accepted", "ActionsClaimed", "ClaimsKept",
     "Paused",
+    "Kept", "Recalled",
 }  # fmt: skip
 
 
@@ -35,7 +37,7 @@ def structs() -> list[type]:
     """Every Struct of the wire, messages and their parts."""
     found = {
         thing
-        for module in (messages, board, claims)
+        for module in (messages, board, claims, documents)
         for thing in vars(module).values()
         if isinstance(thing, type)
         and issubclass(thing, msgspec.Struct)
@@ -63,7 +65,7 @@ def test_every_message_is_local_an_answer_or_asked_over_the_network():
 
 
 def test_operators_may_look_submit_stop_end_a_pause_and_nothing_else():
-    assert names(FROM_OPERATORS) == {"CensusAsk", "Submit", "Shutdown", "Resume"}
+    assert names(FROM_OPERATORS) == {"CensusAsk", "Submit", "Shutdown", "Resume", "Recall"}
 
 
 def test_a_daemon_cannot_stop_another():

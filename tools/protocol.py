@@ -21,6 +21,7 @@ MESSAGES = ROOT / "daemons" / "wire" / "messages.py"
 OTHERS = {
     "board": "leases: the keepers' board",
     "claims": "claims of actions at the keepers",
+    "documents": "documents at the keepers",
 }
 BEGIN = "<!-- messages: begin (written by tools/protocol.py) -->"
 END = "<!-- messages: end -->"

@@ -5,9 +5,11 @@ mistake. Whether a configuration may be used is `Loaded.good`.
 """
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 from msgspec import Struct
 
+from daemons.config.bonds import bonds_of, complain_of_realms
 from daemons.config.complain import Complaint, Complaints
 from daemons.config.daemondefs import Definitions, cluster_of
 from daemons.config.examine import examine
@@ -66,6 +68,7 @@ def load(paths: Sequence[str], read: Read, installed: Collection[str] = ()) -> L
     illegal = settings.get("illegal_object_name_chars", ILLEGAL_NAME_CHARS)
     tags = {tag for d in cluster.daemons if d.role == "poller" for tag in d.tags if tag}
     objects = link(lexed, globals_of(settings), realms, illegal, tags, complaints)
+    complain_of_realms(objects, bonds_of(objects), partial(_where_of_host, lexed), complaints)
     lint(cluster, realms, set(objects.realms), complaints)
     return Loaded(
         cluster=cluster,
@@ -74,6 +77,12 @@ def load(paths: Sequence[str], read: Read, installed: Collection[str] = ()) -> L
         counts=_counts(lexed, objects),
         files=tuple(files),
     )
+
+
+def _where_of_host(lexed: Lexed, host: str, attr: str) -> str:
+    """Return "file:line" of an attribute of a host's definition, "" when there is none."""
+    blocks = (b for b in lexed.blocks.get("host", []) if b.attrs.get("host_name") == host)
+    return next((block.where_of(attr) for block in blocks), "")
 
 
 def _lex(paths: Sequence[str], read: Read, complaints: Complaints) -> tuple[Lexed, list[Source]]:

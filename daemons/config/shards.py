@@ -1,22 +1,23 @@
 """Objects to shards: the part of a realm's hosts and services that one scheduler runs.
 
-The one thing to know: a *pack* (hosts bound together by parents, with their services) is never split,
-and where it goes depends on names alone, so that a changed host moves no other host.
-Placement is rendezvous hashing with a bound on the load (highest hash wins unless that shard is full).
+The one thing to know: a *pack* (hosts bound together by parents, dependencies or business rules, with
+their services) is never split, and where it goes depends on names alone, so that a changed host moves no
+other host. How packs are dealt is in deal.py, what binds hosts in bonds.py.
 """
 
 from collections.abc import Iterable, Sequence
-from hashlib import blake2b, sha256
+from hashlib import sha256
 from zlib import crc32
 
 import msgspec
 from msgspec.structs import replace
 
+from daemons.config.bonds import Bond, bonds_of
+from daemons.config.deal import deal
 from daemons.config.link import Objects
 from daemons.model.cluster import Cluster
-from daemons.model.objects import Group, Host, Service, ShardBody, ShardDef, host_of
+from daemons.model.objects import Group, Host, Service, ShardBody, ShardDef, Traits, host_of
 
-SLACK = 1.1  # a shard takes up to this much of an equal share
 _PER_REALM = 100  # ids that a realm has for itself
 _REALM_SLOTS = 997
 Cut = tuple[tuple[ShardDef, bytes], ...]
@@ -28,21 +29,25 @@ def cut(objects: Objects, cluster: Cluster) -> Cut:
     A realm has as many shards as it has schedulers that are no spares, at least one if it has a
     scheduler or a host at all.
     """
-    schedulers: dict[str, int] = {}
+    shares: dict[str, list[int]] = {}
     for daemon in cluster.daemons:
         if daemon.role == "scheduler":
-            schedulers[daemon.realm] = schedulers.get(daemon.realm, 0) + (not daemon.spare)
+            realm_shares = shares.setdefault(daemon.realm, [])
+            realm_shares += [daemon.weight] if not daemon.spare else []
     for realm in objects.realms:
-        schedulers.setdefault(realm, 1)
+        shares.setdefault(realm, [1])
     services: dict[str, list[Service]] = {}
     for service in objects.services:
         services.setdefault(service.host, []).append(service)
+    hosts: dict[str, list[Host]] = {}
+    for host, realm in zip(objects.hosts, objects.realms, strict=True):
+        hosts.setdefault(realm, []).append(host)
+    bonds = bonds_of(objects)
     made: list[tuple[ShardDef, bytes]] = []
-    first = _first_ids(schedulers, cluster)
-    for realm in sorted(schedulers):
-        hosts = [h for h, r in zip(objects.hosts, objects.realms, strict=True) if r == realm]
-        count = max(1, schedulers[realm])
-        for n, part in enumerate(_parts(realm, hosts, services, count)):
+    first = _first_ids(shares, cluster)
+    for realm in sorted(shares):
+        parts = _parts(realm, hosts.get(realm, []), services, bonds, shares[realm] or [1])
+        for n, part in enumerate(parts):
             made.append(_shard(first[realm] + n, realm, part, services, objects, cluster))
     return tuple(sorted(made, key=lambda one: one[0].id))
 
@@ -61,31 +66,34 @@ def _first_ids(realms: Iterable[str], cluster: Cluster) -> dict[str, int]:
 
 
 def _parts(
-    realm: str, hosts: Sequence[Host], services: dict[str, list[Service]], count: int
+    realm: str,
+    hosts: Sequence[Host],
+    services: dict[str, list[Service]],
+    bonds: Iterable[Bond],
+    weights: Sequence[int],
 ) -> list[list[Host]]:
-    if count == 1:
+    """Return the hosts of each shard.
+
+    The shards' shares are the schedulers' weights, the heaviest first: so whichever scheduler comes,
+    shares only grow or are added at the end, and hosts move there only.
+    """
+    if len(weights) == 1:
         return [list(hosts)]
-    packs = _packs(hosts)
-    weights = [sum(1 + len(services.get(h.name, ())) for h in pack) for pack in packs]
-    full = SLACK * sum(weights) / count
-    parts: list[list[Host]] = [[] for _ in range(count)]
-    loads = [0] * count
-    biggest_first = sorted(zip(weights, packs, strict=True), key=lambda p: (-p[0], p[1][0].name))
-    for weight, pack in biggest_first:
-        ranked = sorted(range(count), key=lambda n: _score(realm, pack[0].name, n))
-        chosen = next((n for n in ranked if loads[n] + weight <= full), loads.index(min(loads)))
-        loads[chosen] += weight
-        parts[chosen].extend(pack)
+    packs = packs_of(hosts, bonds)
+    sizes = [(pack[0].name, sum(1 + len(services.get(h.name, ())) for h in pack)) for pack in packs]
+    parts: list[list[Host]] = [[] for _ in weights]
+    for pack, n in zip(packs, deal(sizes, sorted(weights, reverse=True), realm), strict=True):
+        parts[n].extend(pack)
     return [sorted(part, key=lambda h: h.name) for part in parts]
 
 
-def _score(realm: str, pack: str, n: int) -> bytes:
-    return blake2b(f"{realm}\n{pack}\n{n}".encode(), digest_size=8).digest()
+def packs_of(hosts: Sequence[Host], bonds: Iterable[Bond] = ()) -> list[list[Host]]:
+    """Return the hosts in packs: first the one that names the pack, then the others by name.
 
-
-def _packs(hosts: Sequence[Host]) -> list[list[Host]]:
-    """Return the hosts in packs, each sorted by name."""
+    A pack is named by a host without parents, so that a host added below moves none of it.
+    """
     leader = {host.name: host.name for host in hosts}
+    below = {host.name: any(parent in leader for parent in host.parents) for host in hosts}
 
     def find(name: str) -> str:
         while leader[name] != name:
@@ -93,15 +101,24 @@ def _packs(hosts: Sequence[Host]) -> list[list[Host]]:
             name = leader[name]
         return name
 
+    def bind(one: str, other: str) -> None:
+        a, b = sorted((find(one), find(other)))
+        leader[b] = a
+
     for host in hosts:
         for parent in host.parents:
             if parent in leader:
-                a, b = sorted((find(host.name), find(parent)))
-                leader[b] = a
+                bind(host.name, parent)
+    for bond in bonds:
+        here = [name for name in bond.hosts if name in leader]
+        for name in here[1:]:
+            bind(here[0], name)
     packs: dict[str, list[Host]] = {}
     for host in hosts:
         packs.setdefault(find(host.name), []).append(host)
-    return [sorted(pack, key=lambda h: h.name) for _, pack in sorted(packs.items())]
+    return [
+        sorted(pack, key=lambda h: (below[h.name], h.name)) for _, pack in sorted(packs.items())
+    ]
 
 
 def _shard(
@@ -155,10 +172,21 @@ def _shard(
         version=sha256(encoded).hexdigest()[:16],
         hosts=len(hosts),
         services=len(mine),
-        poller_tags=tuple(sorted({t.poller_tag for t in traits})),
+        poller_tags=_poller_tags(traits, objects),
         reactionner_tags=tuple(sorted({t.reactionner_tag for t in traits})),
     )
     return shard, encoded
+
+
+def _poller_tags(traits: Iterable[Traits], objects: Objects) -> tuple[str, ...]:
+    """Return the tags that checks ask for: the object's own, else its command's."""
+    of_command = {command.name: command.poller_tag for command in objects.commands}
+    asked = {
+        t.poller_tag or of_command.get(t.check_command.partition("!")[0], "")
+        for t in traits
+        if t.check_command
+    }
+    return tuple(sorted(asked))
 
 
 def _within(groups: tuple[Group, ...], hosts: set[str]) -> tuple[Group, ...]:

@@ -22,6 +22,7 @@ OTHERS = {
     "board": "leases: the keepers' board",
     "claims": "claims of actions at the keepers",
     "documents": "documents at the keepers",
+    "operations": "operations: what an operator orders, and handing over",
 }
 BEGIN = "<!-- messages: begin (written by tools/protocol.py) -->"
 END = "<!-- messages: end -->"

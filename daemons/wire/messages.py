@@ -35,6 +35,14 @@ from daemons.wire.documents import (
     Recalled,
     StoreDocument,
 )
+from daemons.wire.operations import (
+    HandLead,
+    HandOver,
+    Operate,
+    Operation,
+    OperationAsk,
+    Operations,
+)
 
 
 class Done(Struct, frozen=True, array_like=True, tag=True):
@@ -659,6 +667,7 @@ Message = (
     | Pause | Paused | Resume
     | Keep | Kept | Recall | Recalled | StoreDocument
     | Roster | Enrolled | Fetch | Page
+    | Operate | Operation | OperationAsk | Operations | HandLead | HandOver
     | Exchange | Lent | TakeActions | Actions | Fence | Claimed
     | ClaimActions | ActionsClaimed | ActionsEnded | ClaimsAsk | ClaimsKept
     | Replicate | Copied | TakeBroks | Broks | Submit | Accepted
@@ -673,12 +682,12 @@ FROM_PEERS: frozenset[type] = frozenset(
     (
         Beat, CensusAsk, Round, CopyVotes, Revoke, Gone, Pause, Roster, Fetch, Exchange, TakeActions, Fence,
         Replicate, TakeBroks, Submit, ClaimActions, ActionsEnded, ClaimsAsk,
-        Keep, Recall,
+        Keep, Recall, HandLead, HandOver,
     )
 )  # fmt: skip
 FROM_OPERATORS: frozenset[type] = frozenset(  # with the operator key
     (
         CensusAsk, Submit, Shutdown, Resume,
-        Recall,
+        Recall, Operate, OperationAsk,
     )
 )  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from daemons.model.clock import Mono, Now, Wall
 from daemons.net.door import Asked, Refusal
 from daemons.net.runner import Runner
-from daemons.wire import board, claims, documents, messages
+from daemons.wire import board, claims, documents, messages, operations
 from daemons.wire.codec import decode, encode
 from daemons.wire.messages import FROM_OPERATORS, FROM_PEERS, Done, Message
 from tests.wire.strategies import MESSAGES, of
@@ -26,6 +26,7 @@ ANSWERS = {
     "Page", "Lent", "Actions", "Claimed", "Copied", "Broks", "Accepted", "ActionsClaimed", "ClaimsKept",
     "Paused",
     "Kept", "Recalled",
+    "Operation", "Operations",
 }  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def structs() -> list[type]:
     """Every Struct of the wire, messages and their parts."""
     found = {
         thing
-        for module in (messages, board, claims, documents)
+        for module in (messages, board, claims, documents, operations)
         for thing in vars(module).values()
         if isinstance(thing, type)
         and issubclass(thing, msgspec.Struct)
@@ -64,8 +65,10 @@ def test_every_message_is_local_an_answer_or_asked_over_the_network():
     assert names(FROM_PEERS | FROM_OPERATORS) <= names(MESSAGES)
 
 
-def test_operators_may_look_submit_stop_end_a_pause_and_nothing_else():
-    assert names(FROM_OPERATORS) == {"CensusAsk", "Submit", "Shutdown", "Resume", "Recall"}
+def test_operators_may_look_submit_operate_stop_and_nothing_else():
+    assert names(FROM_OPERATORS) == {
+        "CensusAsk", "Submit", "Shutdown", "Resume", "Recall", "Operate", "OperationAsk",
+    }  # fmt: skip
 
 
 def test_a_daemon_cannot_stop_another():

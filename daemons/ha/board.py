@@ -114,6 +114,11 @@ class Board:
             return ()
         return self._send(self.claims.answered(server, answer, now), now)
 
+    @property
+    def is_urgent(self) -> bool:
+        """Return whether the next `tick` should come at once: a lease was given back, or may be had."""
+        return self.claims.is_urgent
+
     def set_voters(self, version: int, voters: tuple[int, ...], now: Mono) -> None:
         """Vote and count with version `version` of the voter set; rounds of another are refused."""
         self.voter.voter_set, self.voter.voters = version, voters

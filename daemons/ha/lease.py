@@ -182,6 +182,11 @@ class Claims:
 
     # -- the voters
 
+    @property
+    def is_urgent(self) -> bool:
+        """Return whether the next `tick` has something to ask that should not wait for its time."""
+        return self._hurry
+
     def hurry(self) -> None:
         """Make the next `tick` ask at once: a lease may have become free."""
         self._hurry = True

@@ -86,6 +86,8 @@ class Runner:
         self.lock = threading.Lock()
         self._waiting: list[_Waiting] = []
         self._stop_asked = False
+        self._wake = threading.Event()  # set by other threads only, never by the signal handler
+        self._pause_s = 0.0  # that `run` sleeps between two ticks now
         self.ended = threading.Event()
         self._lanes: dict[tuple[str, str], queue.Queue[Call | None]] = {}
         self._written = 0
@@ -145,8 +147,10 @@ class Runner:
     def run(self) -> None:
         """Tick until `stop` was asked and the role has ended in order."""
         while not self._stop_asked:
+            self._wake.clear()
             self._tick()
-            time.sleep(self.role.tick_s)
+            self._pause_s = self.role.tick_s
+            self._wake.wait(self._pause_s)
         self._end()
 
     def stop(self) -> None:
@@ -249,6 +253,8 @@ class Runner:
         began = time.monotonic()
         try:
             outcome = entry()
+            if self.role.tick_s < self._pause_s:  # it has become urgent meanwhile
+                self._wake.set()
             self._timed(time.monotonic() - began, what)
             serial = self.role.durable_serial
             if self.durable is not None and serial != self._written:

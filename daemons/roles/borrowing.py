@@ -60,6 +60,22 @@ class Borrowing:
         borrower.answer = Lent(self._owner, borrower.serial, shards, tuple(chunks), durable)
         return borrower.answer
 
+    def heard(self, now: Now) -> tuple[tuple[str, str], ...]:
+        """Return name and instance of every poller that is there, for the next owner of a shard."""
+        return tuple(
+            (name, borrower.instance)
+            for name, borrower in sorted(self._borrowers.items())
+            if now.mono - borrower.heard_mono < UNHEARD_S
+        )
+
+    def expect(self, pollers: tuple[tuple[str, str], ...], now: Now) -> None:
+        """Count these as heard just now: the owner before a hand-over did hear them."""
+        for name, instance in pollers:
+            borrower = self._borrowers.get(name)
+            if borrower is None or borrower.instance != instance:
+                borrower = self._borrowers[name] = _Borrower(instance)
+            borrower.heard_mono = now.mono
+
     def tick(self, owned: Sequence[OwnedShard], pollers: frozenset[str], now: Now) -> None:
         """Lend again what pollers have that are gone: off the roster, or silent."""
         alive = set()

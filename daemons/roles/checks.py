@@ -17,6 +17,7 @@ from daemons.roles.command_lines import CommandLines
 from daemons.roles.shard_state import SLICE, Item, ShardState
 from daemons.rules.schedule import first_check, next_check
 from daemons.wire.messages import Chunk
+from daemons.wire.operations import HandOver, LentOut
 
 SLOT_S = 0.25  # of the wheel: pollers wake at most so often
 CHUNK = 32  # orders passed on as one piece of bytes
@@ -71,16 +72,26 @@ class Checks:
         self._ready: dict[str, deque[Item]] = {}  # by poller tag
         self._out: dict[str, dict[str, Item]] = {}  # by poller instance
         self._unseen: dict[str, deque[tuple[int, tuple[tuple[Item, int], ...]]]] = {}
+        self._before: dict[str, Epoch] = {}  # objects whose run the owner before ordered: its epoch
 
-    def begin(self, now: Now) -> Iterator[None]:
+    def begin(self, now: Now, handed: HandOver | None = None) -> Iterator[None]:
         """Schedule every object: new ones spread, overdue ones within seconds, others as they were.
 
+        Of a shard that was handed over what is under way goes on, and what is overdue is lent at once.
         Yields after each SLICE of objects.
         """
+        if handed is not None:
+            self._take_over(handed, now)
         for index, item in enumerate(self._state.items.values(), 1):
             if index % SLICE == 0:
                 yield
-            self.start(item, index - 1, now)
+            if handed is not None and (item.lent_to or item.ready):
+                continue
+            due = item.status.next_check_wall
+            if handed is not None and 0 < due <= now.wall and item.traits.check_command:
+                self._make_ready(item)
+            else:
+                self.start(item, index - 1, now)
 
     def start(self, item: Item, index: int, now: Now) -> None:
         """Schedule an object that has just come: keep its time, or give it its first."""
@@ -163,6 +174,31 @@ class Checks:
             else:
                 self.schedule(item, now, retry=False)
 
+    def handed_over(self, now: Now) -> tuple[list[LentOut], list[str]]:
+        """Return what is lent out, and what is forced, for the next owner to go on with."""
+        lent = [
+            LentOut(key, item.lent_seq, poller, max(0.0, item.slot * SLOT_S - now.mono))
+            for poller, out in self._out.items()
+            for key, item in out.items()
+        ]
+        return lent, [item.key for item in self._state.items.values() if item.forced]
+
+    def _take_over(self, handed: HandOver, now: Now) -> None:
+        """Take up what the owner before lent out, and what it was told to force."""
+        for lent in handed.lent:
+            item = self._state.items.get(lent.object)
+            if item is None or item.lent_to:
+                continue
+            item.lent_to, item.lent_seq, item.lent_mono = lent.poller, lent.seq, now.mono
+            self._out.setdefault(lent.poller, {})[item.key] = item
+            self._before[item.key] = handed.epoch
+            self._wheel.put(item, now.mono + lent.left_s)
+        for key in handed.forced:
+            if (item := self._state.items.get(key)) is not None:
+                item.forced = True
+                if not item.lent_to:
+                    self.check_at(item, now.wall, now, forced=True)
+
     def waiting(self, tags: tuple[str, ...]) -> bool:
         """Return whether there is something for a poller with these tags."""
         return any(self._ready.get(tag) for tag in _queues(tags))
@@ -221,7 +257,7 @@ class Checks:
 
         Numbers may repeat under another epoch: such a run is not the one that is out.
         """
-        if epoch != self._state.epoch:
+        if epoch != self._before.get(item.key, self._state.epoch):
             return
         if item.lent_to and item.lent_seq == seq:
             self._take_back(item)
@@ -278,6 +314,7 @@ class Checks:
             if not out:
                 del self._out[item.lent_to]
         item.lent_to = ""
+        self._before.pop(item.key, None)
 
     def _lend_again(self, item: Item) -> None:
         self._take_back(item)

@@ -45,6 +45,8 @@ from daemons.wire.messages import (
 
 log = logging.getLogger(__name__)
 
+TICK_S = 0.1
+URGENT_TICK_S = 0.005  # a lease was given back or may be had
 RESTART_S = 0.5  # before the first restart of a daemon that ended
 RESTART_S_MAX = 30.0
 STEADY_S = 60.0  # having run this long, a daemon's next end counts as its first
@@ -96,7 +98,6 @@ class Local:
 class Keeper:
     """Role of a keeper."""
 
-    tick_s = 0.1
     shutdown_s = STOP_S + 3.0
 
     def __init__(
@@ -116,6 +117,7 @@ class Keeper:
     ) -> None:
         """`durable`: promises as last written, b"" = none; `is_new`: this server never had any."""
         self.name = f"keeper@{server.name}"
+        self.tick_s = TICK_S
         self.instance = instance
         self.pid = pid
         self.cluster = cluster
@@ -145,6 +147,12 @@ class Keeper:
     def handle(self, message: Message, now: Now) -> Message | Wait:
         """Take beats, votes, questions and the news of the supervisor."""
         board = self._board(now)
+        answer = self._handle(message, board, now)
+        if board.is_urgent:
+            self.tick_s = URGENT_TICK_S
+        return answer
+
+    def _handle(self, message: Message, board: Board, now: Now) -> Message | Wait:
         match message:
             case Beat():
                 return self._beat(message, board, now)
@@ -177,6 +185,7 @@ class Keeper:
 
     def tick(self, now: Now) -> list[Call]:
         """Drive the board, start what should run, look at the other servers."""
+        self.tick_s = TICK_S
         board = self._board(now)
         calls, self.waiting = self.waiting, []
         calls += self._carry(board.tick(now.mono))

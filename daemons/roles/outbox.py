@@ -15,6 +15,7 @@ from daemons.model.cluster import Epoch
 from daemons.roles.command_lines import TAG
 from daemons.roles.shard_state import ShardState
 from daemons.wire.messages import Action, Claimed, ClaimedAction, Ran, TakeActions
+from daemons.wire.operations import GivenOut, HandOver
 
 PLANNED_MAX = 20_000
 PREFER_S = 5.0  # what a reactionner may have begun is offered to that one alone for so long
@@ -49,6 +50,15 @@ class Given(Struct):
     reactionner: str
     instance: str
     at_mono: float
+
+
+class HandedActions(Struct, frozen=True):
+    """How far the actions of a shard have come: fields of a `HandOver`."""
+
+    given: tuple[GivenOut, ...]
+    ran_before: tuple[str, ...]
+    doubts: tuple[str, ...]
+    unsure_s: float
 
 
 class Outbox:
@@ -132,6 +142,36 @@ class Outbox:
         self._keep(_as_repeat(planned), now)
         if entries:
             self._prefer[planned.id] = (next(iter(entries)), now.mono + PREFER_S)
+
+    def hand_over(self, now: Now) -> HandedActions:
+        """Return what the next owner must know of what is under way; nothing may be given from now on."""
+        given = tuple(
+            GivenOut(action_id, given.reactionner, given.instance)
+            for action_id, given in self._given.items()
+        )
+        unsure_s = max(0.0, self.unsure_mono - now.mono)
+        return HandedActions(given, tuple(sorted(self._ran_before)), tuple(sorted(self.doubts)), unsure_s)
+
+    def go_on(self, records: Mapping[str, bytes], handed: HandOver, now: Now) -> None:
+        """Go on with what the owner before planned and gave out: it says itself how far that has come."""
+        given = {out.id: out for out in handed.given}
+        self._ran_before = set(handed.ran_before)
+        self.doubts = {key for key in handed.doubts if key in self._state.items}
+        self.unsure_mono = now.mono + handed.unsure_s
+        for key, value in sorted(pair for pair in records.items() if pair[0].startswith("a/")):
+            try:
+                planned = _decode(value)
+            except DecodeError:
+                self._state.figures["objects_corrupt"] += 1
+                self._state.forget(key)
+                continue
+            out = given.get(planned.id)
+            if out is None:
+                self._keep(planned, now)
+                continue
+            self._planned[planned.id] = planned
+            self._state.keep("a/" + planned.id, value)
+            self._given[planned.id] = Given(out.reactionner, out.instance, now.mono)
 
     # -- giving out
 

@@ -25,6 +25,7 @@ from daemons.roles.shard_records import readable
 from daemons.roles.shard_state import Item, ShardState, Tokens
 from daemons.roles.tell import Teller
 from daemons.wire.messages import Batch, Claimed, Message, Placed
+from daemons.wire.operations import HandOver
 
 _decode_results = msgspec.msgpack.Decoder(list[Result]).decode
 
@@ -36,6 +37,7 @@ class Inheritance(msgspec.Struct, frozen=True):
     position: tuple[Epoch, int] = (0, 0)
     complete: bool = True  # no record is known to be lost
     claims: Mapping[str, Claimed | None] = {}  # journals by reactionner, None = it did not answer
+    handed: HandOver | None = None  # the owner before told everything itself
 
 
 LISTEN_S = 0.6  # a new owner hears the pollers for so long before it orders checks
@@ -62,6 +64,8 @@ class OwnedShard:
         self.journal = self.state.journal
         self.placed: Placed | None = None
         self.draining = False
+        self.sealed = False  # the last delta is formed or under way: nothing is taken or given any more
+        self.handed = False  # in order, by the owner before
         self.began_mono = now.mono
         self.heard: set[str] = set()  # pollers that have exchanged with this owner
         self._making = self._make(inherited, now)
@@ -83,7 +87,7 @@ class OwnedShard:
         self.lines = CommandLines(state, now.wall)
         self.outbox = Outbox(state)
         self.checks = Checks(state, self.lines, now)
-        for _ in self.checks.begin(now):
+        for _ in self.checks.begin(now, inherited.handed):
             yield False
         self.teller = Teller(state, self.lines, self.outbox)
         self.bookings = Bookings(state, self.teller, now)
@@ -95,7 +99,13 @@ class OwnedShard:
         self.journal.ring.restore(records)
         self.journal.ring.lost_before(inherited.position)
         self.broks = BrokDesk(state)
-        self.outbox.take_over(inherited.records, inherited.claims, sure=inherited.complete, now=now)
+        if inherited.handed is not None:
+            self.outbox.go_on(inherited.records, inherited.handed, now)
+            self.handed = True
+        else:
+            self.outbox.take_over(
+                inherited.records, inherited.claims, sure=inherited.complete, now=now
+            )
         state.shard_changed()
         self.journal.hurry(now)
 
@@ -104,7 +114,7 @@ class OwnedShard:
 
         A check ordered again before its last result is in would make that result a late one.
         """
-        if now.mono - self.began_mono >= LISTEN_S or self.placed is None:
+        if self.handed or now.mono - self.began_mono >= LISTEN_S or self.placed is None:
             return True
         return self.heard.issuperset(self.placed.pollers)
 
@@ -156,6 +166,8 @@ class OwnedShard:
     def tick(self, now: Now, *, degraded: bool) -> list[Call]:
         """Return what is due: deltas to the sinks. Moves due checks to the pollers' queues."""
         self.state.degraded = degraded
+        if self.sealed:
+            return self.journal.tick(now)
         if not self.draining:
             self.checks.turn(now)
         self.bookings.tick(now)
@@ -170,6 +182,24 @@ class OwnedShard:
         """Follow the roster: who serves the shard, and who stands by."""
         self.placed = placed
         self.journal.follow(placed.standby if placed.standby != me else "")
+
+    def seal(self, now: Now) -> None:
+        """Take and give nothing more; what is pending becomes durable at once."""
+        self.draining = self.sealed = True
+        self.journal.finish(now)
+
+    def unseal(self) -> None:
+        """Go on as if nothing had been: nobody has taken over."""
+        self.draining = self.sealed = False
+
+    def hand_over(self, pollers: tuple[tuple[str, str], ...], drain_s: float, now: Now) -> HandOver:
+        """Return the last word of this owner: where its journal ends and what is under way."""
+        lent, forced = self.checks.handed_over(now)
+        actions = self.outbox.hand_over(now)
+        return HandOver(
+            self.state.id, self.epoch, self.journal.formed_n, self.version, tuple(lent), pollers,
+            tuple(forced), actions.given, actions.ran_before, actions.doubts, actions.unsure_s, drain_s,
+        )  # fmt: skip
 
     def rebody(self, body: ShardBody, version: str, now: Now) -> None:
         """Take a new configuration without losing a state or an order."""

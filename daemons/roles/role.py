@@ -45,7 +45,7 @@ class Role(Protocol):
 
     name: str
     instance: str
-    tick_s: float  # how often `tick` is called
+    tick_s: float  # how often `tick` is called; one that has just become shorter wakes the runner
 
     def handle(self, message: Message, now: Now) -> Message | Wait:
         """Answer a peer's or a local service's request. Raises Unexpected."""

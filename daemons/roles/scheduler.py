@@ -15,6 +15,7 @@ from daemons.roles.highest import Highest
 from daemons.roles.owned import OwnedShard
 from daemons.roles.patience import Patience
 from daemons.roles.role import Call, Unexpected, Wait
+from daemons.roles.shard_handing import TICK_S as SWITCHING_TICK_S
 from daemons.roles.shard_seat import ShardSeat
 from daemons.roles.standing import Standing
 from daemons.wire.messages import (
@@ -46,6 +47,7 @@ from daemons.wire.messages import (
     TakeBroks,
     Want,
 )
+from daemons.wire.operations import HandOver
 
 TICK_S = 0.05
 MAKING_TICK_S = 0.002  # while objects are made, slice by slice: others get their turn in between
@@ -101,6 +103,8 @@ class Scheduler:
                 return self._submit(message, now)
             case Replicate():
                 return self._replicate(message, now)
+            case HandOver():
+                return self._handed(message, now)
             case Roster():
                 return self._enrol(message, now)
             case Shutdown():
@@ -110,11 +114,13 @@ class Scheduler:
 
     def tick(self, now: Now) -> list[Call]:
         """Return the beat, and what is due for each shard."""
-        calls = self.standing.beat(self._wants(now), self.report(now), now)
+        calls: list[Call] = []
         for seat in self.seats.values():
             calls += seat.tick(self.standing, now)
-        making = any(seat.making for seat in self.seats.values())
-        self.tick_s = MAKING_TICK_S if making else TICK_S
+            if seat.coming.handed is not None and seat.owned is None:
+                self.standing.hurry()  # the lease is free, or is about to be
+        calls += self.standing.beat(self._wants(now), self.report(now), now)
+        self._pace()
         self._borrowing.tick(self._owned(now), self._pollers(), now)
         return calls
 
@@ -145,6 +151,8 @@ class Scheduler:
         owned = self._owned(now)
         figures: dict[str, float] = {}
         problems = [seat.bodies.trouble for seat in self.seats.values() if seat.bodies.trouble]
+        for seat in self.seats.values():
+            figures |= seat.figures
         for shard in owned:
             for key, value in shard.figures().items():
                 figures[key] = figures.get(key, 0.0) + value
@@ -177,11 +185,14 @@ class Scheduler:
             return answer
         placed = {p.id: p for p in roster.shards if self.name in (p.scheduler, p.standby)}
         for shard in sorted(placed.keys() - self.seats.keys()):
-            self.seats[shard] = ShardSeat(shard, self.name, self._tokens, self._without)
+            self.seats[shard] = ShardSeat(
+                shard, self.name, self._tokens, self._without, self._borrowing
+            )
         for shard, seat in list(self.seats.items()):
             seat.place(placed.get(shard), roster, now)
             if shard not in placed and seat.owned is None and _served(shard, roster):
                 del self.seats[shard]  # else its copy may be the newest there is
+        self._pace()
         return answer
 
     def _wants(self, now: Now) -> tuple[Want, ...]:
@@ -193,7 +204,9 @@ class Scheduler:
         return [
             seat.owned
             for seat in self.seats.values()
-            if seat.owned is not None and self.standing.holds(seat.lease, now) == seat.owned.epoch
+            if seat.owned is not None
+            and not seat.owned.sealed
+            and self.standing.holds(seat.lease, now) == seat.owned.epoch
         ]
 
     def _pollers(self) -> frozenset[str]:
@@ -211,9 +224,28 @@ class Scheduler:
 
     # -- satellites
 
+    def _handed(self, said: HandOver, now: Now) -> Message:
+        seat = self.seats.get(said.shard)
+        if seat is None:
+            return NotMine(f"{self.name} does not stand by for shard {said.shard}")
+        answer = seat.handed(said, now)
+        self._pace()
+        return answer
+
+    def _pace(self) -> None:
+        """Tick as fast as what is going on deserves."""
+        making = any(seat.making for seat in self.seats.values())
+        switching = any(seat.switching for seat in self.seats.values())
+        self.tick_s = MAKING_TICK_S if making else SWITCHING_TICK_S if switching else TICK_S
+
     def _exchange(self, asked: Exchange, now: Now) -> Lent | NotMine | Wait:
         owned = self._owned(now)
         if not owned:
+            _, until = self._patience.since(f"early {asked.poller}", asked, asked.wait_s, now)
+            expected = any(seat.coming.expects(now) for seat in self.seats.values())
+            if expected and now.mono < until:
+                return Wait(until)  # the shard is about to be here
+            self._patience.done(f"early {asked.poller}")
             return NotMine(f"{self.name} owns no shard")
         return self._borrowing.exchange(asked, owned, now)
 

@@ -159,6 +159,17 @@ class ShardJournal:
         if not self._quiet:
             self._form(now)
 
+    def finish(self, now: Now) -> None:
+        """Form a last delta of whatever is pending at the next tick, without waiting for neighbours."""
+        if self._changed or self._removed or self._logs or not self._quiet:
+            self._quiet = False
+            self._urgent_mono = now.mono - OUTPUT_S
+
+    @property
+    def is_followed(self) -> bool:
+        """Return whether the standby holds everything that was ever formed."""
+        return not self.standby.away and self.standby.holds(self.formed_n)
+
     def follow(self, standby: str) -> None:
         """Send the stream to the scheduler called `standby` from now on; "" = nobody."""
         if standby != self.standby.to:

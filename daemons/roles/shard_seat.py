@@ -9,16 +9,19 @@ from collections.abc import Mapping
 
 from daemons.model.clock import Now
 from daemons.model.cluster import Epoch, epoch_n
+from daemons.roles.borrowing import Borrowing
 from daemons.roles.owned import Inheritance, OwnedShard
 from daemons.roles.role import Call
 from daemons.roles.shard_body import BodyFetch
 from daemons.roles.shard_copy import ShardCopy
+from daemons.roles.shard_handing import Coming, Leaving
 from daemons.roles.shard_state import Tokens
 from daemons.roles.standing import Standing
 from daemons.wire.messages import (
     Accepted,
     Claimed,
     Copied,
+    Done,
     Failed,
     Fence,
     Fenced,
@@ -36,6 +39,7 @@ from daemons.wire.messages import (
     Submitted,
     Want,
 )
+from daemons.wire.operations import HandOver
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +47,7 @@ FENCE_S = 1.0  # a reactionner that is silent for so long is taken for dead
 LOAD_S = 3.0
 LOADS_MAX = 2  # attempts when no store answered and there is no copy
 DRAIN_S = 1.0  # the shard goes elsewhere: so long for what was said to become durable
+TELL_S = 1.0  # for the last word of an owner; nobody waits for the answer
 HAND_OVER_S = 4.0  # between two tries to hand commands to the owner
 FENCED_S = 0.5  # told of a newer owner: the lease is left alone for so long
 
@@ -61,6 +66,8 @@ class _Taking:
         self.claims: Journals = {}
         self.inherited = Inheritance({})
         self.making: OwnedShard | None = None  # not whole yet
+        self.handed: HandOver | None = None
+        self.since_mono = 0.0
 
     @property
     def ready(self) -> bool:
@@ -72,9 +79,15 @@ class ShardSeat:
     """Body, copy and, while the lease is held, the shard itself."""
 
     def __init__(
-        self, shard: int, me: str, tokens: Tokens, without: frozenset[str] = frozenset()
+        self,
+        shard: int,
+        me: str,
+        tokens: Tokens,
+        without: frozenset[str] = frozenset(),
+        borrowing: Borrowing | None = None,
     ) -> None:
-        """Nothing is known yet: wait for a roster."""
+        """Nothing is known yet: wait for a roster. `borrowing` knows the pollers."""
+        self.borrowing = borrowing or Borrowing(me)
         self.shard = shard
         self.lease = f"shard/{shard}"
         self.me = me
@@ -93,6 +106,9 @@ class ShardSeat:
         self._leaving = False
         self._orphans: dict[str, Submitted] = {}  # commands that a newer owner may not know
         self._orphans_mono = 0.0
+        self.leaving = Leaving()
+        self.coming = Coming()
+        self.figures: dict[str, float] = {}  # of the last hand-over to here
         self.notes: tuple[str, ...] = ()
         self._served: set[str] = set()  # reactionners that served the shard, as far as was heard
 
@@ -104,6 +120,12 @@ class ShardSeat:
         if self.owned is not None:
             return self.owned.journal.gathering
         return self._taking is not None and self._taking.making is not None
+
+    @property
+    def switching(self) -> bool:
+        """The shard is being handed over, from here or to here: every moment counts."""
+        handed = self.coming.handed is not None and self.owned is None
+        return self.leaving.under_way or handed
 
     @property
     def mine(self) -> bool:
@@ -133,7 +155,7 @@ class ShardSeat:
             return (
                 Want(self.lease, self._roster.epoch, self._roster.n) if self.bodies.body else None
             )
-        if self.owned is not None and self._drain_mono is not None:
+        if self.owned is not None and (self._drain_mono is not None or not self._leaving):
             return Want(self.lease, self._roster.epoch, self._roster.n)
         return None
 
@@ -141,16 +163,24 @@ class ShardSeat:
 
     def place(self, placed: Placed | None, roster: Roster, now: Now) -> None:
         """Follow the roster: run the shard, stand by for it, or hand it over."""
+        was_mine = self.mine
         self.placed, self._roster = placed, roster
         if placed is not None:
             self._served.update(placed.reactionners)
         if self.owned is None:
+            if not self.mine:
+                self.coming.forget()
+            elif not was_mine and self.copy.epoch:
+                self.coming.announce(now)
             return
         if placed is not None and self.mine and not self._leaving:
             self._drain_mono = None
             self.owned.draining = False
+            self.leaving.stay(self.owned, now)
             self.owned.place(placed, self.me)
         elif self._drain_mono is None and "fencing" not in self._without:
+            if placed is not None and self.leaving.begin(self.owned, placed.scheduler, now):
+                return
             self._drain_mono = now.mono + DRAIN_S
             self.owned.draining = True
             self.why = "the roster places the shard elsewhere"
@@ -175,6 +205,8 @@ class ShardSeat:
                 self.lose("the lease was lost", now)
                 return calls
             calls += owned.tick(now, degraded=standing.degraded)
+            if self.leaving.under_way:
+                return calls + self._leave(standing, now)
             if self._drain_mono is not None and (owned.idle or now.mono >= self._drain_mono):
                 self.lose(self.why, now)
             return calls
@@ -196,7 +228,8 @@ class ShardSeat:
             self.copy.saved(message, answer, isinstance(answer, (Failed, Fenced)))
             return []
         if isinstance(message, (Save, Replicate)):
-            return self._flushed(call, answer, now)
+            calls = self._flushed(call, answer, now)
+            return calls + (self._leave(standing, now) if self.leaving.under_way else [])
         if isinstance(message, Submit):
             if isinstance(answer, Accepted):
                 for settled in (*answer.durable, *answer.foreign, *answer.refused):
@@ -226,10 +259,19 @@ class ShardSeat:
             self._fenced(sent.epoch, now)
         return self.copy.take(sent)
 
+    def handed(self, said: HandOver, now: Now) -> Message:
+        """Take the last word of the owner before; it counts once the lease is here."""
+        if self.owned is not None or said.version != self.bodies.version or not self.mine:
+            return NotMine(f"{self.me} does not expect shard {self.shard} at {said.version}")
+        self.coming.take(said, now)
+        return Done()
+
     def lose(self, why: str, now: Now) -> None:
         """Stop at once: what was owned becomes a copy."""
         owned, self.owned, self._taking = self.owned, None, None
         self._drain_mono = None
+        if self.leaving.under_way and owned is not None:
+            self.leaving.abort(owned, why, now)
         self.why = why
         if owned is None:
             return
@@ -242,6 +284,22 @@ class ShardSeat:
         self._orphans.update((item.id, item) for item in owned.commands.unconfirmed())
         owned.journal.seal(now)
         self.copy.keep(owned.state.records(), owned.epoch, owned.journal.formed_n)
+
+    def _leave(self, standing: Standing, now: Now) -> list[Call]:
+        """Carry the hand-over on; once its last word is said, the shard is ours no more."""
+        owned, placed = self.owned, self.placed
+        if owned is None or placed is None or not self.leaving.under_way:
+            return []
+        stage = self.leaving.next(owned, placed.scheduler, now)
+        if stage == "":
+            self.why = self.leaving.why_not
+            log.warning("goes on with shard=%d scheduler=%s why=%r", self.shard, self.me, self.why)
+        if stage != "ready":
+            return []
+        said = owned.hand_over(self.borrowing.heard(now), self.leaving.sent(now), now)
+        self.lose(f"handed over to {placed.scheduler}", now)
+        standing.hurry()
+        return [Call(placed.scheduler, said, TELL_S, lane=f"handover/{self.shard}")]
 
     # -- taking over
 
@@ -256,6 +314,12 @@ class ShardSeat:
             taking = self._taking = _Taking(epoch, names)
             fence = Fence(self.shard, epoch)
             calls = [Call(name, fence, FENCE_S, lane=f"fence/{self.shard}") for name in names]
+            handed = self.coming.usable(epoch, (self.copy.epoch, self.copy.n))
+            if handed is not None and "retention" not in self._without:
+                taking.handed, taking.since_mono = handed, now.mono
+                taking.asked = set()  # the owner before says what they have
+                taking.restored = Restored(self.shard, False, {}, 0, 0)
+                return calls + self._begin(standing, now)
             return calls + self._load(taking)
         if taking.restored is None and not taking.loading:
             return self._load(taking)
@@ -296,7 +360,13 @@ class ShardSeat:
             return []  # the last answer came long after it was asked for
         assert taking.restored is not None
         if taking.making is None:
-            taking.inherited = inherit(taking.restored, self.copy, taking.claims, self._without)
+            taking.inherited = (
+                inherit(taking.restored, self.copy, taking.claims, self._without)
+                if taking.handed is None
+                else Inheritance(
+                    self.copy.records, (self.copy.epoch, self.copy.n), handed=taking.handed
+                )
+            )
             taking.making = OwnedShard(
                 body, self.bodies.version, taking.epoch, taking.inherited, self._tokens, now,
                 without=self._without,
@@ -316,6 +386,9 @@ class ShardSeat:
             self.owned.commands.submit(item, now, obeyed_before=True)
         self._orphans.clear()
         self.why = f"took over with {len(inherited.records)} records"
+        if taking.handed is not None:
+            self._was_handed(taking, taking.handed, now)
+        self.coming.forget()
         silent = sorted(name for name, claim in taking.claims.items() if claim is None)
         log.info(
             "took shard=%d scheduler=%s epoch=%d records=%d complete=%s silent_reactionners=%s",
@@ -323,6 +396,19 @@ class ShardSeat:
             ",".join(silent) or "none",
         )  # fmt: skip
         return self.owned.tick(now, degraded=standing.degraded)
+
+    def _was_handed(self, taking: _Taking, handed: HandOver, now: Now) -> None:
+        """Reckon the gap: nothing was lent from the order to the owner before until now."""
+        self.borrowing.expect(handed.pollers, now)
+        lease_s = taking.since_mono - self.coming.heard_mono
+        gap_s = handed.drain_s + now.mono - self.coming.heard_mono
+        self.figures = {
+            "handover_drain_s": round(handed.drain_s, 4),
+            "handover_lease_s": round(lease_s, 4),
+            "handover_start_s": round(now.mono - taking.since_mono, 4),
+            "handover_gap_s": round(gap_s, 4),
+        }
+        self.why = f"was handed the shard, {gap_s:.2f} s without orders"
 
     def _hand_over(self, now: Now) -> list[Call]:
         """Return the commands that only we may know, for the owner of now. Known ids change nothing."""

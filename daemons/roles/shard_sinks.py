@@ -150,6 +150,10 @@ class StandbySink:
         self._parts = []
         self._retry_mono = 0.0
 
+    def holds(self, n: int) -> bool:
+        """Return whether it said that it has everything up to `n`."""
+        return self._at == n
+
     def offer(self, formed: Formed | None, now: Now) -> list[Call]:
         """Return the delta for a standby that has all before it."""
         if not self.to or self.away or self.busy or formed is None or self._at != formed.n - 1:

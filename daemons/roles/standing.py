@@ -59,6 +59,10 @@ class Standing:
         message = Beat(self.name, self.role, self.instance, self.pid, wants, report, tuple(self.leases.values()))
         return [Call("keeper", message, timeout_s=1.0, lane="beat")]
 
+    def hurry(self) -> None:
+        """Make the next beat due: the keeper should hear at once of what has changed."""
+        self._beat_due = 0.0
+
     def beaten(self, answer: Message) -> None:
         """Take the keeper's answer to a beat: the leases held now. A failed beat changes nothing."""
         self._beating = False

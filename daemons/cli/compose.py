@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from daemons.cli.reach import Keys, peers, port_of, where
+from daemons.cli.terms import terms_of
 from daemons.cli.watch import WATCHDOG
-from daemons.ha.terms import Terms
-from daemons.model.cluster import Cluster, DaemonDef, RoleName
+from daemons.model.cluster import DaemonDef, RoleName
 from daemons.net import clock
 from daemons.net.documents import DocumentFiles
 from daemons.net.durable import Durable
@@ -27,6 +27,7 @@ from daemons.net.runner import Runner, Service
 from daemons.net.spawn import WorkerPool
 from daemons.net.supervise import Supervisor, daemon_argv
 from daemons.net.transport import serve
+from daemons.net.witness import WitnessService
 from daemons.roles.documents_kept import KeptDocuments
 from daemons.roles.keeper import Keeper
 from daemons.roles.role import Role
@@ -46,19 +47,6 @@ IN_FLIGHT = 256  # plugins one worker runs at once
 FRESH = 8  # of these younger than 0.1 s: starting more at once gains nothing
 PREFETCH = 96
 log = logging.getLogger(__name__)
-
-
-def terms_of(cluster: Cluster) -> Terms:
-    """Return the lease terms that the main file sets."""
-    said = cluster.settings
-    default = Terms()
-    policy = said.get("split_policy", default.split_policy)
-    return Terms(
-        lease_s=float(said.get("lease", default.lease_s)),
-        beat_s=float(said.get("lease_beat", default.beat_s)),
-        split_policy="hold" if policy == "hold" else "takeover",
-        split_delay_s=float(said.get("split_delay", default.split_delay_s)),
-    )
 
 
 def run_keeper(home: Home) -> int:
@@ -94,9 +82,16 @@ def run_keeper(home: Home) -> int:
         lambda message: runner.enter(message),
         watchdog=int(os.environ.get(WATCHDOG, "0")),
     )
+    witness = WitnessService(
+        tuple(w.strip() for w in bundle.cluster.settings.get("witness_ping", "").split(",") if w.strip()),
+        tuple(s.address for s in bundle.cluster.servers),
+    )
     services: Mapping[str, Service] = {
-        "daemons": supervisor.apply, "names": _registrar(names), "documents": files.apply,
-    }  # fmt: skip
+        "daemons": supervisor.apply,
+        "names": _registrar(names),
+        "witness": witness.apply,
+        "documents": files.apply,
+    }
     runner = Runner(
         keeper,
         peers(bundle, keeper.name, instance, keys),

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
+from daemons.cli.terms import term_complaints
 from daemons.config.complain import Complaint
 from daemons.config.lint import MachineNames, which_arbiter
 from daemons.config.load import Loaded, load
@@ -21,10 +22,13 @@ def read_configuration(files: Sequence[str]) -> Loaded:
     collecting = gc.isenabled()
     gc.disable()  # a hundred thousand objects, all of which stay: looking for garbage costs a tenth
     try:
-        return load(list(files), read, installed)
+        loaded = load(list(files), read, installed)
     finally:
         if collecting:
             gc.enable()
+    if loaded.cluster is not None:
+        loaded.complaints = (*loaded.complaints, *term_complaints(loaded.cluster))
+    return loaded
 
 
 def compile_files(files: Sequence[str]) -> Compiled:

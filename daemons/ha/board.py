@@ -74,6 +74,11 @@ class Board:
             asks += tuple(Ask(v, CopyVotes(self.server)) for v in self._others())
         return asks
 
+    @property
+    def wants_witness(self) -> bool:
+        """Return whether `isolated` matters: two voters, of which one may go on without the other."""
+        return len(self.claims.voters) == 2 and self.claims.terms.split_policy == "takeover"
+
     def reset(self, now: Mono) -> None:
         """Vote although the votes are lost: for the operator, who knows what the others promised."""
         self.voter.reset(self.claims.jitter(), now)

@@ -27,6 +27,12 @@ class Terms(Struct, frozen=True, kw_only=True):
         """Return how long ago a role may have made its last progress and still be renewed."""
         return self.lease_s / 4
 
+    @property
+    def text(self) -> str:
+        """Return the terms in one line: every keeper of a cluster must say the same."""
+        numbers = (self.lease_s, self.beat_s, self.margin_s, self.drift, self.rpc_timeout_s, self.split_delay_s)
+        return " ".join((*(f"{number:g}" for number in numbers), self.split_policy))
+
     def deadline(self, sent: Mono) -> Mono:
         """Return when a lease ends whose majority answered a round sent at `sent`, both on one clock.
 
@@ -41,19 +47,19 @@ def check_terms(terms: Terms) -> list[str]:
     lease = terms.lease_s
     wrong = []
     if lease <= 0 or terms.beat_s <= 0 or terms.rpc_timeout_s <= 0:
-        wrong.append("lease, beat and call time-out must be longer than nothing")
+        wrong.append("lease, lease_beat and lease_timeout must be more than 0")
     if terms.beat_s > lease / 5:
-        wrong.append(f"beat {terms.beat_s:g} s is more than a fifth of the lease of {lease:g} s")
+        wrong.append(f"lease_beat={terms.beat_s:g} s is more than a fifth of lease={lease:g} s")
     if terms.rpc_timeout_s > lease / 4:
         wrong.append(
-            f"call time-out {terms.rpc_timeout_s:g} s is more than a quarter of the lease of {lease:g} s"
+            f"lease_timeout={terms.rpc_timeout_s:g} s is more than a quarter of lease={lease:g} s"
         )
     if not 0 <= terms.drift <= 0.05:
-        wrong.append(f"clock drift {terms.drift:g} is not between 0 and 0.05")
+        wrong.append(f"clock_drift={terms.drift:g} is not between 0 and 0.05")
     if terms.margin_s < 0 or terms.margin_s > lease / 4:
         wrong.append(
-            f"margin {terms.margin_s:g} s is not between 0 and a quarter of the lease of {lease:g} s"
+            f"lease_margin={terms.margin_s:g} s is not between 0 and a quarter of lease={lease:g} s"
         )
     if terms.split_delay_s < 0:
-        wrong.append(f"split delay {terms.split_delay_s:g} s is negative")
+        wrong.append(f"split_delay={terms.split_delay_s:g} s is negative")
     return wrong

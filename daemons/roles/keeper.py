@@ -18,7 +18,18 @@ from daemons.model.clock import Mono, Now
 from daemons.model.cluster import Cluster, DaemonDef, Epoch, ServerDef, object_id
 from daemons.roles.documents_kept import KeptDocuments
 from daemons.roles.role import Call, Unexpected, Wait
-from daemons.wire.board import CopyVotes, Gone, Pause, Resume, Revoke, Round, Votes, VotesCopy
+from daemons.roles.witness import Witness
+from daemons.wire.board import (
+    AskWitnesses,
+    CopyVotes,
+    Gone,
+    Pause,
+    Resume,
+    Revoke,
+    Round,
+    Votes,
+    VotesCopy,
+)
 from daemons.wire.documents import Keep, Recall, StoreDocument
 from daemons.wire.messages import (
     Beat,
@@ -141,6 +152,8 @@ class Keeper:
         self.registered: tuple[Registered, ...] = ()
         self.waiting: list[Call] = []  # made outside of tick, sent with the next one
         self.problems: tuple[str, ...] = ()
+        named = bool(cluster.settings.get("witness_ping", ""))
+        self.witness = Witness(named, named or not server.address.startswith("127."))
 
     # -- the three entries
 
@@ -188,7 +201,8 @@ class Keeper:
         self.tick_s = TICK_S
         board = self._board(now)
         calls, self.waiting = self.waiting, []
-        calls += self._carry(board.tick(now.mono))
+        calls += self.witness.tick(now, board.wants_witness)
+        calls += self._carry(board.tick(now.mono, self.witness.isolated))
         calls += self._supervise(now)
         if now.mono >= self.census_due:
             self.census_due = now.mono + CENSUS_S
@@ -214,6 +228,8 @@ class Keeper:
                     self.census[server] = (now.mono, answer)
             case StoreDocument():
                 self.documents.stored_now(call.message, answer, _promised(board))
+            case AskWitnesses():
+                self.witness.answered(answer)
             case StartDaemon(name):
                 if isinstance(answer, DaemonStarted):
                     self._started(answer, now)
@@ -388,15 +404,19 @@ class Keeper:
             voter_quarantine_s=max(0.0, board.voter.quarantine - now.mono),
             pause=board.voter.pausing.seen(now.mono),
             documents=self.documents.seen(),
+            terms=self.terms.text,
         )
 
     def _problems(self, board: Board) -> tuple[str, ...]:
-        found = (*self.problems, *self.documents.problems)
-        waits = board.voter.waits_for()
-        if not waits:
-            return found
-        names = ", ".join(self.by_index[w].name for w in waits)
-        return (*found, f"{self.name} lost its votes and waits for those of {names}")
+        found = (*self.problems, *self.documents.problems, *self.witness.problems())
+        for name, (_, census) in sorted(self.census.items()):
+            if census.terms and census.terms != self.terms.text:
+                found = (*found, f"keeper@{name} keeps leases by other terms ({census.terms}) than {self.name} ({self.terms.text}): "
+                         "give all servers the same lease settings")  # fmt: skip
+        if waits := board.voter.waits_for():
+            names = ", ".join(self.by_index[w].name for w in waits)
+            found = (*found, f"{self.name} lost its votes and waits for those of {names}")
+        return found
 
     def _seen(self, local: Local, now: Now) -> DaemonSeen:
         return DaemonSeen(

@@ -138,6 +138,20 @@ class Resume(Struct, frozen=True, array_like=True, tag=True):
     by: str
 
 
+class AskWitnesses(Struct, frozen=True, array_like=True, tag=True):
+    """keeper -> "witness", of two servers: does anybody outside the cluster answer? By `Witnesses`."""
+
+    timeout_s: float
+
+
+class Witnesses(Struct, frozen=True, array_like=True, tag=True):
+    """"witness" -> keeper: addresses that were asked, and those that answered."""
+
+    asked: tuple[str, ...] = ()
+    answered: tuple[str, ...] = ()
+    unfit: tuple[str, ...] = ()  # named, and no witness: why, for people
+
+
 class Promise(Struct, frozen=True, array_like=True):
     """What one voter has bound itself to for one lease name. Durable."""
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from daemons.model.cluster import Epoch, RoleName
 from daemons.wire.board import (
+    AskWitnesses,
     CopyVotes,
     Gone,
     Pause,
@@ -19,6 +20,7 @@ from daemons.wire.board import (
     Round,
     Votes,
     VotesCopy,
+    Witnesses,
 )
 from daemons.wire.claims import (
     ActionsClaimed,
@@ -183,6 +185,7 @@ class Census(Struct, frozen=True, array_like=True, tag=True):
     voter_quarantine_s: float = 0.0  # until this voter may grant
     pause: Pause | None = None  # that runs at this voter
     documents: tuple[DocSeen, ...] = ()  # as on its disk
+    terms: str = ""  # of a lease: every keeper must say the same
 
 
 # ---------------------------------------------------------------- the arbiter's orders
@@ -664,8 +667,8 @@ Message = (
     Done | Fenced | NotMine | Failed
     | Beat | Leases | CensusAsk | Census
     | Round | Votes | Gone | Revoke | Revoked | CopyVotes | VotesCopy
-    | Pause | Paused | Resume
     | Keep | Kept | Recall | Recalled | StoreDocument
+    | Pause | Paused | Resume | AskWitnesses | Witnesses
     | Roster | Enrolled | Fetch | Page
     | Operate | Operation | OperationAsk | Operations | HandLead | HandOver
     | Exchange | Lent | TakeActions | Actions | Fence | Claimed

@@ -368,8 +368,8 @@ def test_the_default_terms_are_sound():
         (Terms(rpc_timeout_s=0.7), "quarter"),
         (Terms(drift=0.2), "drift"),
         (Terms(margin_s=1.0), "margin"),
-        (Terms(split_delay_s=-1), "split delay"),
-        (Terms(lease_s=0.0), "longer than nothing"),
+        (Terms(split_delay_s=-1), "split_delay"),
+        (Terms(lease_s=0.0), "more than 0"),
     ],
 )
 def test_terms_that_a_lease_cannot_live_by_are_named(terms, word):

@@ -20,6 +20,7 @@ LOCAL = {
     "RunChunk", "RanChunk", "LostRuns", "Load", "Restored", "Save", "Saved", "Feed", "Fed", "Journal",
     "Spool", "StartDaemon", "StopDaemon", "DaemonStarted", "DaemonEnded", "Usage", "Register",
     "StoreDocument",
+    "AskWitnesses", "Witnesses",
 }  # fmt: skip
 ANSWERS = {
     "Done", "Fenced", "NotMine", "Failed", "Leases", "Census", "Votes", "Revoked", "VotesCopy", "Enrolled",

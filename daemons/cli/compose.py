@@ -10,7 +10,7 @@ import random
 import secrets
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from daemons.cli.reach import Keys, peers, port_of, where
@@ -86,12 +86,18 @@ def run_keeper(home: Home) -> int:
         tuple(w.strip() for w in bundle.cluster.settings.get("witness_ping", "").split(",") if w.strip()),
         tuple(s.address for s in bundle.cluster.servers),
     )
-    services: Mapping[str, Service] = {
+    services: dict[str, Service] = {
         "daemons": supervisor.apply,
         "names": _registrar(names),
         "witness": witness.apply,
         "documents": files.apply,
     }
+    if bundle.cluster.settings.get("board", "") == "etcd":
+        from daemons.net.etcd import EtcdVoter, places_of
+
+        services["etcd"] = EtcdVoter(
+            places_of(bundle.cluster.settings), bundle.cluster.name, terms_of(bundle.cluster)
+        ).apply
     runner = Runner(
         keeper,
         peers(bundle, keeper.name, instance, keys),

@@ -409,6 +409,11 @@ OURS: dict[str, AttrType] = {
     "operator_key_file": "text",
     "lease": "number",
     "lease_beat": "number",
+    "board": "text",
+    "etcd": "list",
+    "etcd_ca": "text",
+    "etcd_cert": "text",
+    "etcd_key": "text",
     "split_policy": "text",
     "split_delay": "number",
     "failback": "text",
@@ -421,6 +426,7 @@ OURS: dict[str, AttrType] = {
     "names_port": "number",
 }
 ONE_OF: dict[str, tuple[str, ...]] = {
+    "board": ("keepers", "etcd", "single"),
     "split_policy": ("takeover", "hold"),
     "failback": ("hold_down", "manual", "never"),
 }

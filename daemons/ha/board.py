@@ -9,11 +9,13 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from daemons.ha.engine import ENGINE, standing_of
 from daemons.ha.lease import Claims
 from daemons.ha.promises import Promises
 from daemons.ha.terms import Terms
-from daemons.ha.vote import Voter
+from daemons.ha.vote import NOTHING, Standing, Voter
 from daemons.model.clock import Mono
+from daemons.model.cluster import Epoch
 from daemons.wire.board import (
     CopyVotes,
     Gone,
@@ -29,9 +31,14 @@ from daemons.wire.board import (
 
 Asked = Round | CopyVotes | Revoke | Gone | Pause | Resume
 
+LOOK_S = 1.0  # between two looks at what an engine keeps, for display and for the leader
+
 
 class Ask(Struct, frozen=True):
-    """A message to the keeper of the server with index `to`; the answer goes to `Board.answered`."""
+    """A message to the keeper of the server with index `to`, or to the engine (`ENGINE`).
+
+    The answer goes to `Board.answered`.
+    """
 
     to: int
     message: Round | CopyVotes
@@ -59,6 +66,7 @@ class Board:
         self.claims = self.claims_kind(server, voters, terms, promises, jitter, now)
         self._copy_at = now
         self._frees = 0
+        self._engine = VotesCopy(ENGINE, lost=True)
 
     def tick(self, now: Mono, isolated: bool = False) -> tuple[Ask, ...]:
         """Return what to ask the other voters now; call it several times per beat and after each event.
@@ -72,12 +80,29 @@ class Board:
         if self.voter.wants_copies() and now >= self._copy_at:
             self._copy_at = Mono(now + self.claims.terms.beat_s)
             asks += tuple(Ask(v, CopyVotes(self.server)) for v in self._others())
+        elif self.by_engine and now >= self._copy_at:
+            self._copy_at = Mono(now + LOOK_S)
+            asks += (Ask(ENGINE, CopyVotes(self.server)),)
         return asks
 
     @property
     def wants_witness(self) -> bool:
         """Return whether `isolated` matters: two voters, of which one may go on without the other."""
         return len(self.claims.voters) == 2 and self.claims.terms.split_policy == "takeover"
+
+    @property
+    def by_engine(self) -> bool:
+        """Return whether an engine votes, not the keepers."""
+        return ENGINE in self.claims.voters
+
+    def promised(self, name: str) -> Epoch:
+        """Return the highest epoch promised for `name`, as far as this server knows."""
+        copy = self._engine.promises.get(name, NOTHING) if self.by_engine else NOTHING
+        return max(copy.epoch, self.voter.promised(name).epoch)
+
+    def standing(self, now: Mono) -> tuple[Standing, ...]:
+        """Return each lease as this server's vote, or the engine, sees it, by name."""
+        return standing_of(self._engine) if self.by_engine else self.voter.standing(now)
 
     def reset(self, now: Mono) -> None:
         """Vote although the votes are lost: for the operator, who knows what the others promised."""
@@ -115,6 +140,10 @@ class Board:
     def answered(self, server: int, answer: Votes | VotesCopy, now: Mono) -> tuple[Ask, ...]:
         """Take the answer of the keeper of `server`; return what follows from it."""
         if isinstance(answer, VotesCopy):
+            if server == ENGINE:
+                self._engine = answer
+                for name, promise in answer.promises.items():
+                    self.claims.saw(name, promise.epoch)  # an engine may be restored from an older copy
             self.voter.copied(answer, now)
             return ()
         return self._send(self.claims.answered(server, answer, now), now)

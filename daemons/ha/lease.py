@@ -152,7 +152,7 @@ class Claims:
 
     def fenced(self, name: str, instance: str, highest: Epoch) -> None:
         """A receiver told `instance` of a higher epoch and it has stopped: claim again, above."""
-        self._saw(name, highest)
+        self.saw(name, highest)
         bid = self._bids.get((name, instance))
         if bid is not None and 0 < bid.epoch < highest:
             self._close(bid)
@@ -219,7 +219,7 @@ class Claims:
         self.contact[server] = now
         campaign: list[StatusLine | GrantLine | RenewLine] = []
         for answer in votes.lines:
-            self._saw(answer.name, answer.promised)
+            self.saw(answer.name, answer.promised)
             bid = self._bids.get((answer.name, answer.instance))
             asked = self._rounds.get(votes.serial)
             if bid is None or asked is None or server not in self.voters:
@@ -380,5 +380,6 @@ class Claims:
         for open_round in self._rounds.values():
             open_round.lines.pop(bid.key, None)
 
-    def _saw(self, name: str, epoch: Epoch) -> None:
+    def saw(self, name: str, epoch: Epoch) -> None:
+        """Issue no epoch up to `epoch` for the lease `name`."""
         self._seen[name] = max(self._seen.get(name, 0), epoch)

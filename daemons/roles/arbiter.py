@@ -14,7 +14,7 @@ from daemons.model.clock import Mono, Now
 from daemons.model.cluster import Cluster, DaemonDef, Epoch, epoch_n
 from daemons.model.objects import ShardDef
 from daemons.roles.documents import Documents
-from daemons.roles.keeper import voters_of
+from daemons.roles.keeper import voting_keepers
 from daemons.roles.role import Call, Unexpected, Wait
 from daemons.roles.standing import Standing
 from daemons.wire.board import Gone, Revoke
@@ -115,7 +115,7 @@ class Arbiter:
         self.define = cluster.daemon(name)
         by_index = {s.index: s.name for s in cluster.servers}
         self.documents = Documents(
-            tuple(by_index.values()), frozenset(by_index[v] for v in voters_of(cluster) if v in by_index)
+            tuple(by_index.values()), frozenset(by_index[v] for v in voting_keepers(cluster) if v in by_index)
         )
         self.started: Mono | None = None
         self.leading: Epoch = 0

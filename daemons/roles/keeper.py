@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from daemons.ha.board import Ask, Board
+from daemons.ha.engine import ENGINE
 from daemons.ha.lease import Held
 from daemons.ha.promises import Promises, no_promises
 from daemons.ha.terms import Terms
@@ -72,7 +73,14 @@ _decoder = msgspec.msgpack.Decoder(Promises)
 
 
 def voters_of(cluster: Cluster) -> tuple[int, ...]:
-    """Return the indexes of the voting servers: those of the setting `voters`, else up to five, odd.
+    """Return the indexes of who votes about leases: the engine with `board=etcd`, else some keepers."""
+    if cluster.settings.get("board", "") == "etcd":
+        return (ENGINE,)
+    return voting_keepers(cluster)
+
+
+def voting_keepers(cluster: Cluster) -> tuple[int, ...]:
+    """Return the indexes of the servers whose majority commits: those of `voters`, else up to five, odd.
 
     Two servers are two voters: design of the two-server set-up.
     """
@@ -143,7 +151,7 @@ class Keeper:
         self.locals = {d.name: Local(d) for d in mine}
         self.others = {s.name: s for s in cluster.servers if s.name != server.name}
         self.by_index = {s.index: s for s in cluster.servers}
-        self.busy_lanes: dict[str, set[int]] = {name: set() for name in self.others}
+        self.busy_lanes: dict[int, set[int]] = {}  # by the index of who votes
         self.census: dict[str, tuple[Mono, Census]] = {}
         self.census_due: float = 0.0
         self.census_asking: set[str] = set()
@@ -172,6 +180,8 @@ class Keeper:
             case CensusAsk():
                 return self._census(board, now)
             case Round() | CopyVotes() | Revoke() | Gone() | Pause() | Resume():
+                if board.by_engine and isinstance(message, Revoke | Pause | Resume):
+                    self.waiting.append(Call("etcd", message, self.terms.rpc_timeout_s, "order"))
                 return board.asked(message, now.mono) or Done()
             case Keep():
                 answer, calls = self.documents.keep(message, _promised(board), now)
@@ -219,9 +229,10 @@ class Keeper:
         server = call.to.partition("@")[2]
         match call.message:
             case Round() | CopyVotes():
-                self.busy_lanes[server].discard(int(call.lane.removeprefix("votes")))
+                voter = ENGINE if call.to == "etcd" else self.others[server].index
+                self.busy_lanes[voter].discard(int(call.lane.removeprefix("votes")))
                 if isinstance(answer, Votes | VotesCopy):
-                    return self._carry(board.answered(self.others[server].index, answer, now.mono))
+                    return self._carry(board.answered(voter, answer, now.mono))
             case CensusAsk():
                 self.census_asking.discard(server)
                 if isinstance(answer, Census):
@@ -298,15 +309,13 @@ class Keeper:
         """Rounds as calls, each in a free lane to its voter; without one it is lost, which the board bears."""
         calls = []
         for ask in asks:
-            server = self.by_index[ask.to].name
-            busy = self.busy_lanes[server]
+            busy = self.busy_lanes.setdefault(ask.to, set())
             lane = next((n for n in range(LANES) if n not in busy), None)
             if lane is None:
                 continue
             busy.add(lane)
-            calls.append(
-                Call(f"keeper@{server}", ask.message, self.terms.rpc_timeout_s, f"votes{lane}")
-            )
+            to = "etcd" if ask.to == ENGINE else f"keeper@{self.by_index[ask.to].name}"
+            calls.append(Call(to, ask.message, self.terms.rpc_timeout_s, f"votes{lane}"))
         return calls
 
     # -- the local daemons
@@ -394,7 +403,7 @@ class Keeper:
             daemons=tuple(self._seen(local, now) for local in self.locals.values()),
             leases=tuple(
                 LeaseSeen(s.name, s.epoch, s.instance, 1.0 if s.live else 0.0)
-                for s in board.voter.standing(now.mono)
+                for s in board.standing(now.mono)
             ),
             servers=tuple(self._server_seen(name, board, now) for name in self.others),
             gone=self.gone,
@@ -475,7 +484,7 @@ class Keeper:
 
 def _promised(board: Board) -> Epoch:
     """The highest epoch that this voter promised for leading: documents of an older leader are refused."""
-    return board.voter.promised("arbiter").epoch
+    return board.promised("arbiter")
 
 
 def _promises(durable: bytes, is_new: bool) -> Promises:

@@ -176,3 +176,4 @@ class VotesCopy(Struct, frozen=True, array_like=True, tag=True):
     lost: bool  # the answering voter has itself lost its votes, or is new: it proves nothing
     promises: dict[str, Promise] = {}
     pause: Pause | None = None
+    live: tuple[str, ...] = ()  # lease names that it still counts; an engine says so, voters do not

@@ -10,9 +10,10 @@ import random
 import secrets
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from daemons.cli.board import engine_of
 from daemons.cli.reach import Keys, peers, port_of, where
 from daemons.cli.terms import terms_of
 from daemons.cli.watch import WATCHDOG
@@ -86,18 +87,13 @@ def run_keeper(home: Home) -> int:
         tuple(w.strip() for w in bundle.cluster.settings.get("witness_ping", "").split(",") if w.strip()),
         tuple(s.address for s in bundle.cluster.servers),
     )
-    services: dict[str, Service] = {
+    services: Mapping[str, Service] = {
         "daemons": supervisor.apply,
         "names": _registrar(names),
         "witness": witness.apply,
         "documents": files.apply,
+        **engine_of(bundle.cluster),
     }
-    if bundle.cluster.settings.get("board", "") == "etcd":
-        from daemons.net.etcd import EtcdVoter, places_of
-
-        services["etcd"] = EtcdVoter(
-            places_of(bundle.cluster.settings), bundle.cluster.name, terms_of(bundle.cluster)
-        ).apply
     runner = Runner(
         keeper,
         peers(bundle, keeper.name, instance, keys),

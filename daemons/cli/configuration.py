@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
+from daemons.cli.board import board_complaints
 from daemons.cli.terms import term_complaints
 from daemons.config.complain import Complaint
 from daemons.config.lint import MachineNames, which_arbiter
@@ -27,7 +28,11 @@ def read_configuration(files: Sequence[str]) -> Loaded:
         if collecting:
             gc.enable()
     if loaded.cluster is not None:
-        loaded.complaints = (*loaded.complaints, *term_complaints(loaded.cluster))
+        loaded.complaints = (
+            *loaded.complaints,
+            *term_complaints(loaded.cluster),
+            *board_complaints(loaded.cluster),
+        )
     return loaded
 
 

@@ -72,7 +72,7 @@ def lint(
             )
     else:
         _spares(cluster, realms, complaints)
-        if len(cluster.servers) == 2:
+        if len(cluster.servers) == 2 and cluster.settings.get("board") != "etcd":
             complaints.warning(
                 "two servers only: after a cut between them both cannot be right and go on",
                 "",

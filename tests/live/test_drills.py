@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -14,12 +15,25 @@ from msgspec.structs import replace
 from daemons.cli.demo.drill import Outcome, Way, drill, good, table
 from daemons.cli.demo.files import Layout
 from tests.live.cluster import end_all_below
+from tests.net.etcd_server import EtcdServer
 
 pytestmark = pytest.mark.slow
 
 
 def test_two_servers_are_enough_to_lose_one(layout: Layout) -> None:
     outcome = _drilled(replace(layout, two_servers=True), "kill")
+
+    assert good(outcome), table(outcome)
+    assert outcome.findings.first_check_s <= 10
+
+
+def test_two_servers_and_etcd_lose_one_without_a_degraded_time(layout: Layout, tmp_path: Path) -> None:
+    etcd = EtcdServer(tmp_path)
+    try:
+        lines = ("board=etcd", f"etcd={etcd.url}")
+        outcome = _drilled(replace(layout, two_servers=True, lines=lines), "kill")
+    finally:
+        etcd.stop()
 
     assert good(outcome), table(outcome)
     assert outcome.findings.first_check_s <= 10

@@ -12,7 +12,7 @@ SEEDS ?= 200
 ARGS := $(CONFIG) $(if $(SERVER),--server $(SERVER)) $(if $(WORKDIR),--workdir $(WORKDIR))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo start stop status restart verify test test-deps lint types imports sim bench check fmt clean
+.PHONY: help setup demo start stop status restart verify test test-deps lint types imports cluster sim bench check fmt clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,8 +41,11 @@ status: $(READY) ## the cluster: who leads, every role's master and spare
 verify: $(READY) ## check the configuration
 	@$(BIN)/shinken verify $(CONFIG)
 
-test: $(READY) test-deps ## all tests but the slow ones
-	@$(BIN)/python -m pytest -n 2 -m "not slow" tests
+test: $(READY) test-deps ## all tests but the slow ones and those in network namespaces
+	@$(BIN)/python -m pytest -n 2 -m "not slow and not cluster" tests
+
+cluster: $(READY) test-deps ## real processes in network namespaces, broken in every way (as root)
+	@$(BIN)/python -m pytest -n 0 -m "cluster and not slow" tests/cluster
 
 test-deps: ## install the system packages the tests need (as root, with apt)
 	@bash tools/test-deps.sh

@@ -27,6 +27,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class LiveTogether(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "tests/live" if nodeid.startswith("tests/live/") else nodeid
+            return "tests/live" if nodeid.startswith(("tests/live/", "tests/cluster/")) else nodeid
 
     return LiveTogether(config, log)

@@ -350,10 +350,10 @@ class Worker:
 
     def _spawn(self, command: Running, path: bytes, argv: list[bytes], out: int, err: int) -> None:
         """Start it; a file without `#!` goes to the shell, as execvp and every shell do."""
-        env, line = self._env, command.order.command
-        if command.order.env:
-            added = command.order.env.items()
-            env = env | {name.encode(): value.encode() for name, value in added}
+        order, line = command.order, command.order.command
+        env = self._env | {b"SHINKEN_ORDER": b"%d.%d.%d" % (order.shard, order.epoch, order.seq)}
+        if order.env:
+            env |= {name.encode(): value.encode() for name, value in order.env.items()}
         ends = ((os.POSIX_SPAWN_DUP2, out, 1), (os.POSIX_SPAWN_DUP2, err, 2))
         try:
             command.pid = _spawned(path, argv, env, ends)

@@ -411,6 +411,13 @@ def test_the_order_adds_to_a_small_environment(hire):
     assert "NAGIOS_HOSTNAME" not in hand.result("/usr/bin/env").output
 
 
+def test_a_command_can_tell_which_order_it_carries_out(hire):
+    hand = hire()
+    hand.send(*(order("/usr/bin/printenv SHINKEN_ORDER", seq=n, epoch=9) for n in (7, 8)))
+
+    assert [result.output for result in hand.results(2)] == ["1.9.7", "1.9.8"]
+
+
 def test_a_bad_environment_is_reported_as_not_started(hand):
     assert hand.result("/bin/true", env={"A=B": "x"}).code == CODE_NOT_STARTED
 

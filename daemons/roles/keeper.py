@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from daemons.ha.board import Ask, Board
+from daemons.ha.claims import ClaimRegister, Voters
 from daemons.ha.engine import ENGINE
 from daemons.ha.lease import Held
 from daemons.ha.promises import Promises, no_promises
@@ -31,6 +32,7 @@ from daemons.wire.board import (
     Votes,
     VotesCopy,
 )
+from daemons.wire.claims import ActionsEnded, ClaimActions, ClaimsAsk
 from daemons.wire.documents import Keep, Recall, StoreDocument
 from daemons.wire.messages import (
     Beat,
@@ -162,6 +164,7 @@ class Keeper:
         self.problems: tuple[str, ...] = ()
         named = bool(cluster.settings.get("witness_ping", ""))
         self.witness = Witness(named, named or not server.address.startswith("127."))
+        self.register: ClaimRegister | None = None  # made with the board
 
     # -- the three entries
 
@@ -189,6 +192,8 @@ class Keeper:
                 return answer
             case Recall():
                 return self.documents.recall(message)
+            case ClaimActions() | ActionsEnded() | ClaimsAsk():
+                return self._claims_of_actions(message, board, now)
             case DaemonStarted():
                 self._started(message, now)
                 return Done()
@@ -262,10 +267,33 @@ class Keeper:
     def _board(self, now: Now) -> Board:
         if self.board is None:
             voters = voters_of(self.cluster)
+            self.register = ClaimRegister(self.server.index, now.mono)
             self.board = Board(
                 self.server.index, voters, self.terms, self.promises, self.jitter, now.mono
             )
         return self.board
+
+    # -- claims of actions
+
+    def _claims_of_actions(
+        self, message: ClaimActions | ActionsEnded | ClaimsAsk, board: Board, now: Now
+    ) -> Message:
+        """Note or tell what reactionners claimed; a vote counts once this voter knows what it promised."""
+        register = self.register
+        assert register is not None
+        if isinstance(message, ActionsEnded):
+            register.ended(message, now.mono)
+            return Done()
+        promise = board.promises.names.get(f"shard/{message.shard}")
+        promised = promise.epoch if promise is not None else 0
+        voters: Voters = (board.voter.voter_set, board.voter.voters)
+        if isinstance(message, ClaimsAsk):
+            return register.ask(message, promised, voters, now.mono)
+        return register.claim(
+            message, promised, voters, now.mono,
+            counts=now.mono >= board.voter.quarantine and not board.voter.wants_copies(),
+            alone=len(voters[1]) == 2 and board.claims.degraded(now.mono),
+        )  # fmt: skip
 
     # -- beats and leases
 

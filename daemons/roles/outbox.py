@@ -1,26 +1,35 @@
 """Notifications and event handlers of a shard from the moment they are planned until they ran.
 
 The one thing to know: each is a record "a/<id>" until its end is durable. An owner that takes over
-judges each record by the reactionners' journals: done is settled, unheard of is given out, and what
-nobody can know is told again, tagged; an event handler in doubt is skipped.
+judges each record by the reactionners' journals and the keepers' claims (ha/past.py): done is settled,
+claimed nowhere is given out, and what nobody can know is told again, tagged; what must not run twice,
+such as an event handler, is skipped when in doubt.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 
 from msgspec import DecodeError, Struct, msgpack
 from msgspec.structs import replace
 
+from daemons.ha.claims import SecondCopy, second_copy
+from daemons.ha.past import Past, past
 from daemons.model.clock import Now
 from daemons.model.cluster import Epoch
 from daemons.roles.command_lines import TAG
+from daemons.roles.second_copy import BEYOND_S, RUNS_S
 from daemons.roles.shard_state import ShardState
-from daemons.wire.messages import Action, Claimed, ClaimedAction, Ran, TakeActions
+from daemons.wire.claims import ClaimsKept
+from daemons.wire.messages import Action, Claimed, Ran, TakeActions
 from daemons.wire.operations import GivenOut, HandOver
+
+log = logging.getLogger(__name__)
 
 PLANNED_MAX = 20_000
 PREFER_S = 5.0  # what a reactionner may have begun is offered to that one alone for so long
 UNHEARD_S = 5.0  # a reactionner that does not ask for so long is gone
 AMBIGUOUS = -1  # code of an end that nobody knows
+REPEATS_MAX = 3  # times that one action is told again because nobody knows
 UNSURE_S = 600.0  # so long after an unsure take-over a command may come that was obeyed before it
 _encode = msgpack.Encoder().encode
 
@@ -38,7 +47,9 @@ class Planned(Struct, array_like=True, kw_only=True, frozen=True):
     reactionner_tag: str = ""
     tagged: bool = False
     planned_wall: float = 0.0
-    epoch: Epoch = 0  # of the owner that planned it
+    epoch: Epoch = 0  # of the owner that planned it, or took it over
+    once: bool = False  # skipped when in doubt; always so for handlers
+    repeats: int = 0  # times it was told again because nobody knew
 
 
 _decode = msgpack.Decoder(Planned).decode
@@ -75,8 +86,10 @@ class Outbox:
         self._ran_before: set[str] = set()  # ids that journals call done at take-over
         self._heard: dict[str, tuple[str, float]] = {}  # reactionner -> (instance, mono)
         self.doubts: set[str] = set()  # objects whose last notifications may have been lost
+        self._unclear: set[str] = set()  # given to a reactionner that is gone: the keepers are asked
         self.unsure_mono = 0.0  # until then what commands cause may have been told already
         self.shed = 0
+        self.skipped = 0
 
     # -- planning
 
@@ -98,57 +111,62 @@ class Outbox:
         self._keep(planned, now)
 
     def take_over(
-        self, records: Mapping[str, bytes], claims: Mapping[str, Claimed | None], *, sure: bool,
-        now: Now,
+        self, records: Mapping[str, bytes], claims: Mapping[str, Claimed | None],
+        kept: Iterable[ClaimsKept], *, sure: bool, now: Now,
     ) -> None:  # fmt: skip
         """Judge what a former owner planned. `claims` by reactionner, None = it did not answer.
 
-        `sure`: every record of the shard could be read.
+        `kept`: what the keepers answered. `sure`: every record of the shard could be read.
         """
-        journals: dict[str, dict[str, ClaimedAction]] = {}
-        for name, claimed in sorted(claims.items()):
-            for entry in claimed.actions if claimed is not None else ():
-                journals.setdefault(entry.id, {})[name] = entry
-        silent = any(claimed is None for claimed in claims.values())
+        plans: list[Planned] = []
         for key, value in sorted(pair for pair in records.items() if pair[0].startswith("a/")):
             try:
-                planned = _decode(value)
+                plans.append(_decode(value))
             except DecodeError:
                 self._state.figures["objects_corrupt"] += 1
                 self._state.forget(key)
                 sure = False
-                continue
-            self._judge(planned, journals.pop(planned.id, {}), silent, now)
-        for action_id, entries in journals.items():
-            if any(entry.state == "done" for entry in entries.values()):
-                self._ran_before.add(action_id)
-        if silent or len(self._ran_before) < len(journals) or not sure:
+        longest_s = max((p.timeout_s + BEYOND_S for p in plans), default=0.0)
+        known = past(claims, second_copy(kept, max(RUNS_S, longest_s)))
+        for planned in plans:
+            self._judge(planned, known, now)
+        mine = {planned.id for planned in plans}
+        unknown = [action_id for action_id in known.entries if action_id not in mine]
+        self._ran_before.update(action_id for action_id in unknown if known.ran(action_id))
+        if not known.sure or not sure or len(self._ran_before) < len(unknown):
             self.doubts = set(self._state.items)
             self.unsure_mono = now.mono + UNSURE_S
 
-    def _judge(
-        self, planned: Planned, entries: dict[str, ClaimedAction], silent: bool, now: Now
-    ) -> None:
+    def _judge(self, planned: Planned, known: Past, now: Now) -> None:
+        untouched = known.untouched(planned.id, planned.epoch)
+        planned = replace(planned, epoch=self._state.epoch)
         self._planned[planned.id] = planned
-        if any(entry.state == "done" for entry in entries.values()):
+        if known.ran(planned.id):
             self._drop(planned.id)
-            return
-        if not entries and not silent:
+        elif untouched:
             self._keep(planned, now)
-            return
-        if planned.kind == "handler":
+        elif self._repeat(planned, now) and (began := known.of(planned.id)):
+            self._prefer[planned.id] = (next(iter(began)), now.mono + PREFER_S)
+
+    def _repeat(self, planned: Planned, now: Now) -> bool:
+        """Nobody knows whether it ran: tell it again, tagged, or skip it. Returns whether it is told."""
+        if _once(planned) or planned.repeats >= REPEATS_MAX:
+            log.warning(
+                "skips action=%s kind=%s object=%r why=%r", planned.id, planned.kind, planned.object,
+                "it may have run, and must not run twice" if _once(planned) else "told again too often",
+            )  # fmt: skip
+            self.skipped += 1
             self._drop(planned.id)
-            return
-        self._keep(_as_repeat(planned), now)
-        if entries:
-            self._prefer[planned.id] = (next(iter(entries)), now.mono + PREFER_S)
+            return False
+        self._keep(replace(planned, tagged=True, repeats=planned.repeats + 1), now)
+        return True
 
     def hand_over(self, now: Now) -> HandedActions:
         """Return what the next owner must know of what is under way; nothing may be given from now on."""
         given = tuple(
             GivenOut(action_id, given.reactionner, given.instance)
             for action_id, given in self._given.items()
-        )
+        ) + tuple(GivenOut(action_id, "", "") for action_id in sorted(self._unclear))
         unsure_s = max(0.0, self.unsure_mono - now.mono)
         return HandedActions(given, tuple(sorted(self._ran_before)), tuple(sorted(self.doubts)), unsure_s)
 
@@ -167,7 +185,7 @@ class Outbox:
                 continue
             out = given.get(planned.id)
             if out is None:
-                self._keep(planned, now)
+                self._keep(replace(planned, epoch=self._state.epoch), now)
                 continue
             self._planned[planned.id] = planned
             self._state.keep("a/" + planned.id, value)
@@ -224,12 +242,29 @@ class Outbox:
             heard = self._heard.get(given.reactionner, ("", given.at_mono))[1]
             if given.reactionner in names and now.mono - max(heard, given.at_mono) < UNHEARD_S:
                 continue
-            planned = self._planned[action_id]
             del self._given[action_id]
-            if planned.kind == "handler":
+            self._unclear.add(action_id)
+
+    @property
+    def unclear(self) -> bool:
+        """Whether the keepers must be asked what became of something; `clear_up` takes the answer."""
+        return bool(self._unclear)
+
+    def clear_up(self, second: SecondCopy, now: Now) -> None:
+        """Judge what reactionners had that are gone, by what they claimed at the keepers."""
+        known = past({"": None}, second)
+        for action_id in sorted(self._unclear):
+            planned = self._planned.get(action_id)
+            if planned is None:
+                continue  # its end was told after all
+            if known.ran(action_id):
                 self._drop(action_id)
+                self._state.journal.hurry(now)
+            elif known.sure and not known.of(action_id):
+                self._again(action_id)
             else:
-                self._keep(_as_repeat(planned), now)
+                self._repeat(planned, now)
+        self._unclear.clear()
 
     @property
     def waiting(self) -> int:
@@ -261,7 +296,7 @@ class Outbox:
             env = {**env, "SHINKEN_NOTIFICATION_TAG": TAG}
         return Action(
             planned.id, self._state.id, self._state.epoch, planned.kind, command,
-            planned.timeout_s, env, planned.tagged, planned.reactionner_tag,
+            planned.timeout_s, env, planned.tagged, planned.reactionner_tag, _once(planned),
         )  # fmt: skip
 
     def _end(self, ran: Ran, reactionner: str, now: Now) -> None:
@@ -271,11 +306,14 @@ class Outbox:
         if ran.state == "expired":
             self._again(ran.id)
             return
-        unclear = ran.state == "refused" and ran.code == AMBIGUOUS
-        if unclear and not planned.tagged and planned.kind == "notification":
-            self._given.pop(ran.id, None)
-            self._keep(_as_repeat(planned), now)
-            self._prefer[ran.id] = (reactionner, now.mono + PREFER_S)
+        if ran.state == "refused" and ran.code == AMBIGUOUS:
+            given = self._given.get(ran.id)
+            earlier = ran.epoch < planned.epoch or (planned.tagged and not ran.tagged)
+            if earlier or given is None or given.reactionner != reactionner:
+                return  # of a try that has been judged already
+            del self._given[ran.id]
+            if self._repeat(planned, now):
+                self._prefer[ran.id] = (reactionner, now.mono + PREFER_S)
             return
         self._drop(ran.id)
         self._state.journal.hurry(now)
@@ -299,8 +337,9 @@ class Outbox:
         self._waiting.pop(action_id, None)
         self._given.pop(action_id, None)
         self._prefer.pop(action_id, None)
+        self._unclear.discard(action_id)
         self._state.forget("a/" + action_id)
 
 
-def _as_repeat(planned: Planned) -> Planned:
-    return planned if planned.tagged else replace(planned, tagged=True)
+def _once(planned: Planned) -> bool:
+    return planned.once or planned.kind == "handler"

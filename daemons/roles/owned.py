@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from daemons.ha.claims import second_copy
 from daemons.model.check import Result
 from daemons.model.clock import Now
 from daemons.model.cluster import Epoch
@@ -21,9 +22,11 @@ from daemons.roles.commands import Commands
 from daemons.roles.flaps import Flaps
 from daemons.roles.outbox import Outbox
 from daemons.roles.role import Call
+from daemons.roles.second_copy import RUNS_S, ClaimsQuery
 from daemons.roles.shard_records import readable
 from daemons.roles.shard_state import Item, ShardState, Tokens
 from daemons.roles.tell import Teller
+from daemons.wire.claims import ClaimsKept
 from daemons.wire.messages import Batch, Claimed, Message, Placed
 from daemons.wire.operations import HandOver
 
@@ -38,6 +41,7 @@ class Inheritance(msgspec.Struct, frozen=True):
     complete: bool = True  # no record is known to be lost
     claims: Mapping[str, Claimed | None] = {}  # journals by reactionner, None = it did not answer
     handed: HandOver | None = None  # the owner before told everything itself
+    kept: tuple[ClaimsKept, ...] = ()  # what the keepers know of claims
 
 
 LISTEN_S = 0.6  # a new owner hears the pollers for so long before it orders checks
@@ -55,6 +59,7 @@ class OwnedShard:
         tokens: Tokens,
         now: Now,
         *,
+        keepers: tuple[str, ...] = (),
         without: frozenset[str] = frozenset(),
     ) -> None:
         """Go on from `inherited` under `epoch`: nothing but `make` may be called until it is whole."""
@@ -68,6 +73,8 @@ class OwnedShard:
         self.handed = False  # in order, by the owner before
         self.began_mono = now.mono
         self.heard: set[str] = set()  # pollers that have exchanged with this owner
+        self._keepers = keepers
+        self._query: ClaimsQuery | None = None  # what a reactionner that is gone had claimed
         self._making = self._make(inherited, now)
 
     def make(self, now: Now) -> bool:
@@ -104,8 +111,9 @@ class OwnedShard:
             self.handed = True
         else:
             self.outbox.take_over(
-                inherited.records, inherited.claims, sure=inherited.complete, now=now
-            )
+                inherited.records, inherited.claims, inherited.kept, sure=inherited.complete,
+                now=now,
+            )  # fmt: skip
         state.shard_changed()
         self.journal.hurry(now)
 
@@ -172,7 +180,22 @@ class OwnedShard:
             self.checks.turn(now)
         self.bookings.tick(now)
         self.outbox.tick(now, self.placed.reactionners if self.placed is not None else ())
-        return self.journal.tick(now)
+        return self._clear_up(now) + self.journal.tick(now)
+
+    def _clear_up(self, now: Now) -> list[Call]:
+        """Ask the keepers what a reactionner that is gone had claimed, one question at a time."""
+        query = self._query
+        if query is not None and query.settled:
+            self.outbox.clear_up(second_copy(query.answers, RUNS_S), now)
+            self._query = None
+        elif query is None and self.outbox.unclear:
+            self._query = ClaimsQuery(self.state.id, self.epoch, self._keepers)
+            return self._query.calls()
+        return []
+
+    def claims_heard(self, call: Call, answer: Message) -> Epoch:
+        """Take a keeper's answer to that. Returns a higher epoch that fences us, 0 = none."""
+        return self._query.hear(call, answer) if self._query is not None else 0
 
     def answered(self, call: Call, answer: Message, now: Now) -> tuple[list[Call], Epoch]:
         """Take a sink's answer. The second value is a higher epoch that fences us, 0 = none."""
@@ -229,6 +252,7 @@ class OwnedShard:
             "actions_open": float(self.outbox.open),
             "actions_waiting": float(self.outbox.waiting),
             "actions_shed": float(self.outbox.shed),
+            "actions_skipped": float(self.outbox.skipped),
             "log_lines_shed": float(self.journal.ring.lines_shed),
             "delta_n": float(self.journal.durable_n),
             "standby_failures": float(self.journal.standby.failures),

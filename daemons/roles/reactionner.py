@@ -1,8 +1,8 @@
 """The reactionner: runs notifications and event handlers, each one once.
 
-The order that gives "once": an action is journalled as claimed, on disk, before its command starts,
-and as done after. What a crash leaves claimed and not done may or may not have reached somebody:
-it is told to the scheduler as such, never decided here.
+The order that gives "once": an action is journalled as claimed, on disk and at a majority of the
+keepers, before its command starts, and as done after. What a crash leaves claimed and not done may or
+may not have reached somebody: it is told to the scheduler as such, never decided here.
 """
 
 import logging
@@ -13,9 +13,11 @@ from msgspec import Struct, msgpack
 from daemons.model.check import Order, Result
 from daemons.model.clock import Now
 from daemons.model.cluster import Cluster, Epoch
+from daemons.roles.claiming import Claiming
 from daemons.roles.highest import Highest, shard_lease
 from daemons.roles.role import Call, Unexpected, Wait
 from daemons.roles.standing import Standing
+from daemons.wire.claims import ActionsEnded, ClaimActions
 from daemons.wire.messages import (
     Action,
     Actions,
@@ -49,6 +51,7 @@ CAPACITY = 256  # actions held at once
 ENDED_MAX = 10_000  # ends kept until their scheduler settles them
 ENDED_BATCH = 1000  # ends told in one request
 JOURNAL_MAX = 10_000  # entries
+RELEASED_MAX = 1000  # ids given back, told to a new owner in case the keepers do not know it yet
 FORGET_S = 3600.0  # a done entry answers repeats for so long
 SWEEP_S = 10.0
 STOP_S = 3.0  # for commands that run when asked to end: one cut short has to be sent again
@@ -73,9 +76,10 @@ class Held(Struct):
     action: Action
     deadline_mono: float  # start nothing after this
     stage: (
-        str  # "claiming" (journal), "starting" (given to "exec"), "aside" (it was full), "running"
+        str  # "claiming" (journal, keepers), "starting" (given to "exec"), "aside" (it was full), "running"
     )
     started_mono: float = 0.0
+    journalled: bool = False  # as claimed
 
 
 class Link:
@@ -125,13 +129,15 @@ class Reactionner:
         self._ended: dict[str, Ran] = {}
         self._to_end: list[Ran] = []  # to be journalled as done, then told
         self._to_forget: dict[int, list[str]] = {}  # entries to strike from the journal, by shard
+        self._claiming = Claiming(name, cluster)
+        self._released: dict[str, int] = {}  # ids claimed and given back, with their shard
         self._links: dict[str, Link] = {}
         self._shards_at: dict[str, tuple[int, ...]] = {}
         self._serves: frozenset[int] = frozenset()
         self._sweep_due = 0.0
         self._counts = dict.fromkeys(
             ("actions_done", "actions_repeated", "actions_refused", "actions_expired",
-             "actions_fenced", "actions_ambiguous", "ends_shed"), 0
+             "actions_fenced", "actions_ambiguous", "actions_unvoted", "ends_shed"), 0
         )  # fmt: skip
         self._load(journal or {})
 
@@ -164,6 +170,8 @@ class Reactionner:
         calls = self.standing.beat((), self.report(), now)
         calls += self._journal_ends()
         calls += self._start([h for h in self._held.values() if h.stage == "aside"], now)
+        calls += self._decide(now)
+        calls += self._claiming.tick(now)
         if now.mono >= self._sweep_due:
             self._sweep_due = now.mono + SWEEP_S
             self._sweep(now)
@@ -189,6 +197,9 @@ class Reactionner:
             case RunChunk(data=data):
                 self._handed_over(data, answer, now)
                 return []
+            case ClaimActions() | ActionsEnded():
+                self._claiming.answered(call, answer, now)
+                return self._decide(now)
             case _:
                 self.standing.beaten(answer)
                 return []
@@ -250,16 +261,26 @@ class Reactionner:
             if held.action.shard == shard and held.action.epoch < epoch:
                 self._cancel(held)
         known = (e.claimed for e in self._journal.values() if e.shard == shard)
-        return Claimed(shard, tuple(known))
+        released = (i for i, of in self._released.items() if of == shard)
+        return Claimed(shard, tuple(known), tuple(released))
 
     def _cancel(self, held: Held) -> bool:
         """Let go of an action that has not been given to "exec"; return whether that was so."""
         if held.stage not in ("claiming", "aside"):
             return False
-        del self._held[held.action.id]
-        self._strike(held.action.id)
+        self._give_back(held)
         self._counts["actions_fenced"] += 1
         return True
+
+    def _give_back(self, held: Held) -> None:
+        """Let go of what was claimed and not started: nobody needs to wonder whether it ran."""
+        action = held.action
+        del self._held[action.id]
+        self._strike(action.id)
+        self._claiming.release(action.shard, action.id)
+        self._released[action.id] = action.shard
+        while len(self._released) > RELEASED_MAX:
+            del self._released[next(iter(self._released))]
 
     # -- taking
 
@@ -312,7 +333,7 @@ class Reactionner:
             if self._is_to_run(action, now, deadline):
                 self._claim(action, now, deadline)
                 new.append(action)
-        return self._journal_claims(new)
+        return self._journal_claims(new) + self._claiming.begin(new, now)
 
     def _is_to_run(self, action: Action, now: Now, deadline: float) -> bool:
         """Whether to claim `action`. One that is known already is answered for instead."""
@@ -335,10 +356,8 @@ class Reactionner:
         return True
 
     def _may_repeat(self, known: ClaimedAction, action: Action) -> bool:
-        """A repeat runs only when tagged, when nobody knows whether it ran, and once per epoch."""
-        if known.state == "done" or not action.tagged:
-            return False
-        return not known.tagged or known.epoch < action.epoch
+        """A repeat runs only when tagged and when nobody knows whether it ran; its owner counts them."""
+        return known.state != "done" and action.tagged
 
     def _repeat_end(self, entry: Entry, action: Action) -> None:
         known = entry.claimed
@@ -353,6 +372,7 @@ class Reactionner:
 
     def _claim(self, action: Action, now: Now, deadline: float) -> None:
         self._held[action.id] = Held(action, deadline, "claiming")
+        self._released.pop(action.id, None)
         entry = ClaimedAction(action.id, "claimed", action.epoch, 0, action.tagged)
         self._journal[action.id] = Entry(action.shard, entry, now.mono)
         struck = self._to_forget.get(action.shard, [])
@@ -369,20 +389,56 @@ class Reactionner:
         return calls
 
     def _claimed(self, entries: tuple[ClaimedAction, ...], answer: Message, now: Now) -> list[Call]:
-        """Start what is claimed on disk, and still may be started.
+        """Start what is claimed on disk and at the keepers, and still may be started.
 
         A journal that cannot be written does not stop notifications: a repeat after a crash is
         better than a miss.
         """
         self._note_journal(answer)
-        ready = [
-            held
-            for entry in entries
-            if (held := self._held.get(entry.id)) is not None
-            and held.stage == "claiming"
-            and held.action.epoch == entry.epoch
-        ]
+        for entry in entries:
+            held = self._held.get(entry.id)
+            if held is not None and held.action.epoch == entry.epoch:
+                held.journalled = True
+        return self._decide(now)
+
+    def _decide(self, now: Now) -> list[Call]:
+        """Start what the keepers let start; give back what they do not."""
+        ready = []
+        for held in [h for h in self._held.values() if h.stage == "claiming" and h.journalled]:
+            action = held.action
+            verdict = self._claiming.verdict(action.id, now)
+            if verdict == "wait":
+                continue
+            if verdict == "run":
+                self._claiming.decided(action.id)
+                ready.append(held)
+            elif verdict == "fenced":
+                self._cancel(held)
+            elif verdict == "done":
+                code = self._claiming.code(action.id)
+                self._claiming.decided(action.id)
+                del self._held[action.id]
+                self._to_end.append(
+                    Ran(action.id, action.shard, action.epoch, "done", code, action.tagged)
+                )
+                self._counts["actions_repeated"] += 1
+            else:
+                self._not_granted(held, verdict)
         return self._start(ready, now)
+
+    def _not_granted(self, held: Held, verdict: str) -> None:
+        """Another reactionner claimed it, or too few keepers answered: its owner must decide.
+
+        The owner notes that it may be a repeat before it gives it out again: what runs without a
+        majority says so in the shard's journal. What must not run twice comes again as it was.
+        """
+        action = held.action
+        self._give_back(held)
+        self._counts["actions_unvoted"] += verdict == "unheard"
+        if verdict == "unheard" and action.once:
+            self._end(Ran(action.id, action.shard, action.epoch, "expired", 0, action.tagged))
+        else:
+            self._end(Ran(action.id, action.shard, action.epoch, "refused", AMBIGUOUS, action.tagged))
 
     def _start(self, ready: list[Held], now: Now) -> list[Call]:
         """Give `ready` to "exec", one chunk per shard; what is too late goes back unclaimed."""
@@ -392,8 +448,7 @@ class Reactionner:
             if action.epoch < self.highest.of(shard_lease(action.shard)):
                 self._cancel(held)
             elif now.mono >= held.deadline_mono:
-                del self._held[action.id]
-                self._strike(action.id)
+                self._give_back(held)
                 self._end(Ran(action.id, action.shard, action.epoch, "expired", 0, action.tagged))
                 self._counts["actions_expired"] += 1
             else:
@@ -462,6 +517,7 @@ class Reactionner:
             done = ClaimedAction(ran.id, "done", ran.epoch, ran.code, ran.tagged)
             since = entry.since_mono if entry is not None else 0.0
             self._journal[ran.id] = Entry(ran.shard, done, since)
+            self._claiming.done(ran.shard, done)
             by_shard.setdefault(ran.shard, []).append(done)
         return [
             Call("journal", Journal(shard, tuple(done))) for shard, done in sorted(by_shard.items())

@@ -18,6 +18,7 @@ from daemons.roles.role import Call, Unexpected, Wait
 from daemons.roles.shard_handing import TICK_S as SWITCHING_TICK_S
 from daemons.roles.shard_seat import ShardSeat
 from daemons.roles.standing import Standing
+from daemons.wire.claims import ClaimsAsk
 from daemons.wire.messages import (
     Accepted,
     Action,
@@ -185,8 +186,9 @@ class Scheduler:
             return answer
         placed = {p.id: p for p in roster.shards if self.name in (p.scheduler, p.standby)}
         for shard in sorted(placed.keys() - self.seats.keys()):
+            keepers = tuple(f"keeper@{server.name}" for server in self.cluster.servers)
             self.seats[shard] = ShardSeat(
-                shard, self.name, self._tokens, self._without, self._borrowing
+                shard, self.name, self._tokens, self._without, self._borrowing, keepers
             )
         for shard, seat in list(self.seats.items()):
             seat.place(placed.get(shard), roster, now)
@@ -316,7 +318,7 @@ class Scheduler:
 
 def _shard_of(message: Message) -> int:
     """Return the shard that one of our own calls was about."""
-    if isinstance(message, (Fetch, Fence, Load, Save, Replicate)):
+    if isinstance(message, (Fetch, Fence, ClaimsAsk, Load, Save, Replicate)):
         return message.shard
     return -1
 

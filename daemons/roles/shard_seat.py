@@ -12,11 +12,13 @@ from daemons.model.cluster import Epoch, epoch_n
 from daemons.roles.borrowing import Borrowing
 from daemons.roles.owned import Inheritance, OwnedShard
 from daemons.roles.role import Call
+from daemons.roles.second_copy import ClaimsQuery
 from daemons.roles.shard_body import BodyFetch
 from daemons.roles.shard_copy import ShardCopy
 from daemons.roles.shard_handing import Coming, Leaving
 from daemons.roles.shard_state import Tokens
 from daemons.roles.standing import Standing
+from daemons.wire.claims import ClaimsAsk, ClaimsKept
 from daemons.wire.messages import (
     Accepted,
     Claimed,
@@ -59,6 +61,7 @@ class _Taking:
 
     def __init__(self, epoch: Epoch, reactionners: tuple[str, ...]) -> None:
         self.epoch = epoch
+        self.query = ClaimsQuery(0, epoch, ())  # nobody is asked
         self.loads = 0
         self.loading = False
         self.restored: Restored | None = None
@@ -72,7 +75,8 @@ class _Taking:
     @property
     def ready(self) -> bool:
         """Everything that can be known is known."""
-        return self.restored is not None and self.asked == set(self.claims)
+        journals = self.asked == set(self.claims) and self.query.settled
+        return self.restored is not None and journals
 
 
 class ShardSeat:
@@ -85,8 +89,12 @@ class ShardSeat:
         tokens: Tokens,
         without: frozenset[str] = frozenset(),
         borrowing: Borrowing | None = None,
+        keepers: tuple[str, ...] = (),
     ) -> None:
-        """Nothing is known yet: wait for a roster. `borrowing` knows the pollers."""
+        """Nothing is known yet: wait for a roster. `borrowing` knows the pollers.
+
+        `keepers`: all of the cluster, by name.
+        """
         self.borrowing = borrowing or Borrowing(me)
         self.shard = shard
         self.lease = f"shard/{shard}"
@@ -97,6 +105,7 @@ class ShardSeat:
         self.owned: OwnedShard | None = None
         self.why = ""
         self._tokens = tokens
+        self._keepers = keepers
         self._without = without
         self._roster: Roster | None = None
         self._taking: _Taking | None = None
@@ -235,6 +244,8 @@ class ShardSeat:
                 for settled in (*answer.durable, *answer.foreign, *answer.refused):
                     self._orphans.pop(settled, None)
             return []
+        if isinstance(message, ClaimsAsk):
+            return self._claims_heard(call, answer, standing, now)
         taking = self._taking
         if taking is None:
             return []
@@ -246,6 +257,19 @@ class ShardSeat:
         if isinstance(message, Load):
             taking.loading = False
             self._loaded(taking, answer)
+        return self._begin(standing, now)
+
+    def _claims_heard(self, call: Call, answer: Message, standing: Standing, now: Now) -> list[Call]:
+        """Take what a keeper knows of claims: for the take-over, or while the shard is owned."""
+        assert isinstance(call.message, ClaimsAsk)
+        taking, owned, epoch, fenced = self._taking, self.owned, call.message.epoch, 0
+        if taking is not None and taking.epoch == epoch:
+            fenced = taking.query.hear(call, answer)
+        elif owned is not None and owned.epoch == epoch:
+            fenced = owned.claims_heard(call, answer)
+        if fenced:
+            self._fenced(fenced, now)
+            return []
         return self._begin(standing, now)
 
     def replicate(self, sent: Replicate, now: Now) -> Copied | Fenced | NotMine:
@@ -320,7 +344,8 @@ class ShardSeat:
                 taking.asked = set()  # the owner before says what they have
                 taking.restored = Restored(self.shard, False, {}, 0, 0)
                 return calls + self._begin(standing, now)
-            return calls + self._load(taking)
+            taking.query = ClaimsQuery(self.shard, epoch, self._keepers)
+            return calls + taking.query.calls() + self._load(taking)
         if taking.restored is None and not taking.loading:
             return self._load(taking)
         return self._begin(standing, now)
@@ -361,7 +386,9 @@ class ShardSeat:
         assert taking.restored is not None
         if taking.making is None:
             taking.inherited = (
-                inherit(taking.restored, self.copy, taking.claims, self._without)
+                inherit(
+                    taking.restored, self.copy, taking.claims, taking.query.answers, self._without
+                )
                 if taking.handed is None
                 else Inheritance(
                     self.copy.records, (self.copy.epoch, self.copy.n), handed=taking.handed
@@ -369,7 +396,7 @@ class ShardSeat:
             )
             taking.making = OwnedShard(
                 body, self.bodies.version, taking.epoch, taking.inherited, self._tokens, now,
-                without=self._without,
+                keepers=self._keepers, without=self._without,
             )  # fmt: skip
         if not taking.making.make(now):
             return []
@@ -444,16 +471,16 @@ class ShardSeat:
 
 def inherit(
     restored: Restored, copy: ShardCopy, claims: Mapping[str, Claimed | None],
-    without: frozenset[str],
+    kept: tuple[ClaimsKept, ...], without: frozenset[str],
 ) -> Inheritance:  # fmt: skip
     """Return what a new owner starts from: the newer of stores and copy, holes filled from the other."""
     if "retention" in without:
-        return Inheritance({}, claims=claims)
+        return Inheritance({}, claims=claims, kept=kept)
     stored = (restored.epoch, restored.n) if restored.found else (0, 0)
     copied = (copy.epoch, copy.n)
     if copied >= stored:
-        return Inheritance(copy.records, copied, bool(copy.epoch) or not restored.missing, claims)
+        return Inheritance(copy.records, copied, bool(copy.epoch) or not restored.missing, claims, kept=kept)
     records = restored.records
     if restored.missing:
         records = {**copy.records, **records}  # ids once applied, lines once written: more is safer
-    return Inheritance(records, stored, not restored.missing, claims)
+    return Inheritance(records, stored, not restored.missing, claims, kept=kept)

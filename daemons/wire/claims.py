@@ -46,7 +46,7 @@ class ActionsClaimed(Struct, frozen=True, array_like=True, tag=True):
 
 
 class ActionsEnded(Struct, frozen=True, array_like=True, tag=True):
-    """reactionner -> keeper, after its own journal: these are done, those were never started.
+    """reactionner -> keeper: these are done, those were never started.
 
     Answered by `Done`. Repeating it changes nothing.
     """

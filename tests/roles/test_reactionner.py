@@ -196,15 +196,15 @@ def test_an_ambiguous_action_is_not_run_untagged():
     assert bench.told() == [("mail-1", "refused", AMBIGUOUS)]
 
 
-def test_an_ambiguous_action_is_run_again_tagged_once_per_epoch():
+def test_an_ambiguous_action_is_run_again_tagged_as_often_as_its_owner_wants():
     bench = Bench(journal=[ClaimedAction("mail-1", "claimed", 5)])
     bench.give(action(tagged=True))
     assert bench.ran == ["mail-1"]
 
     again = Bench(journal=bench.disk.values())  # it crashed again
-    again.give(action(tagged=True))
+    again.give(action())
     assert again.ran == []
-    again.give(action(epoch=6, tagged=True), epoch=6)
+    again.give(action(tagged=True))
     assert again.ran == ["mail-1"]
 
 
@@ -266,7 +266,7 @@ def test_a_fence_purges_what_is_claimed_but_not_yet_started_and_does_not_list_it
     bench = Bench()
     bench.hold_journal = True
     bench.give(action())
-    assert bench.role.handle(Fence(0, 6), at(bench.now)) == Claimed(0, ())
+    assert bench.role.handle(Fence(0, 6), at(bench.now)) == Claimed(0, (), ("mail-1",))
     bench.release()
     bench.tick()
 
@@ -278,7 +278,7 @@ def test_a_fence_purges_what_exec_had_no_room_for():
     bench = Bench()
     bench.exec_full = True
     bench.give(action())
-    assert bench.role.handle(Fence(0, 6), at(bench.now)) == Claimed(0, ())
+    assert bench.role.handle(Fence(0, 6), at(bench.now)) == Claimed(0, (), ("mail-1",))
     bench.exec_full = False
     bench.tick()
 

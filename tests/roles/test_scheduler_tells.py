@@ -298,7 +298,7 @@ def test_new_notifications_are_tagged_until_the_object_was_seen_fine_when_somebo
     assert not action.tagged
 
 
-def test_an_end_that_a_reactionner_is_not_sure_of_is_told_again_tagged_once():
+def test_an_end_that_a_reactionner_is_not_sure_of_is_told_again_tagged():
     stage = Stage()
     stage.start()
     stage.fail()
@@ -309,7 +309,7 @@ def test_an_end_that_a_reactionner_is_not_sure_of_is_told_again_tagged_once():
     stage.run(1.0)
     (again,) = stage.take().actions
     assert again.id == action.id and again.tagged
-    stage.take(Ran(action.id, 1, action.epoch, "refused", -1, True))
+    stage.take(done(again, tagged=True))
     stage.run(1.0)
     assert not stage.take().actions
 

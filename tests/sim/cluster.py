@@ -27,6 +27,7 @@ from daemons.roles.reactionner import Reactionner
 from daemons.roles.receiver import Receiver
 from daemons.roles.role import Role
 from daemons.roles.scheduler import Scheduler
+from daemons.wire.board import Witnesses
 from daemons.wire.messages import (
     DaemonEnded,
     DaemonStarted,
@@ -242,7 +243,8 @@ class World:
                 self.sim.later(
                     0.01, node, lambda started=started: node.enter(started, lambda _: None)
                 )
-        return {"daemons": apply, "names": lambda message: Done()}
+        # no witness ever answers: of two parted servers both go on, which is the harder case
+        return {"daemons": apply, "names": lambda message: Done(), "witness": lambda message: Witnesses()}
 
     def _started(self, name: str, adopted: bool) -> DaemonStarted:
         node = self.sim.nodes[name]

@@ -65,7 +65,7 @@ imports: $(READY) ## who may import whom
 sim: $(READY) ## the whole cluster in one process under faults, SEEDS=200
 	@SEEDS=$(SEEDS) $(BIN)/python -m pytest -n 2 -q tests/sim -m "not live"
 
-bench: $(READY) ## cost per check, loading, memory (minutes; ONLY=p1|p4|spawn)
+bench: $(READY) ## cost per check, loading, memory (minutes; ONLY=p1|p4|p10|scale|spawn)
 	@$(BIN)/python -m tests.bench $(ONLY)
 
 check: lint types imports test sim ## everything that CI runs

@@ -13,6 +13,12 @@ CODE_NOT_STARTED = 1001  # could not be started; `output` says why
 CODE_SIGNALLED = 1002  # ended by a signal; `output` says which when the plugin said nothing
 
 
+def told_code(code: int) -> str:
+    """Return what a log line says of a result's code: the exit code, or what happened instead."""
+    made_up = {CODE_TIMEOUT: "timed out", CODE_NOT_STARTED: "not started", CODE_SIGNALLED: "killed"}
+    return made_up.get(code, str(code))
+
+
 class Order(Struct, array_like=True, gc=False, frozen=True):
     """One run of a command. The first four fields come back untouched in its `Result`."""
 

@@ -22,6 +22,7 @@ from msgspec import Struct, json
 
 from daemons.model.cluster import DaemonDef
 from daemons.wire.messages import (
+    CODE_UNKNOWN,
     DaemonEnded,
     DaemonStarted,
     Done,
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 MARK = "SHINKEN_INSTANCE"  # in the environment of every process of a daemon
 SESSION = b"SHINKEN_SESSION="  # a worker's, in the environment of what it runs
+HANDLER = b"SHINKEN_EVENT_HANDLER=1"  # in the environment of an event handler and what it starts
 END_S = 10.0  # a daemon gets this long between SIGTERM and SIGKILL
 USAGE_S = 2.0
 PR_SET_CHILD_SUBREAPER = 36
@@ -198,7 +200,7 @@ class Supervisor:
                 os.close(fd)
         for suffix in (".pid", ".run"):
             (self.workdir / f"{running.name}{suffix}").unlink(missing_ok=True)
-        self.tell(DaemonEnded(running.name, running.pid, running.instance, self.codes.pop(running.pid, -1)))
+        self.tell(DaemonEnded(running.name, running.pid, running.instance, self.codes.pop(running.pid, CODE_UNKNOWN)))
 
     def _usage_loop(self) -> None:
         processes: dict[int, psutil.Process] = {}
@@ -291,8 +293,8 @@ def _reap() -> dict[int, int]:
 def tree_of(running: Running) -> list[int]:
     """Return the processes of a daemon that live: those of its session, and those that carry its mark.
 
-    A process that left the session it was started in (a service that an event handler started) is
-    nobody's any more and is left alone.
+    A check or a notification cannot slip away by a session of its own. What an event handler started
+    and left its session (the service that it was to start) is nobody's any more and is left alone.
     """
     mark = f"{MARK}={running.instance}".encode()
     found = []
@@ -308,7 +310,8 @@ def tree_of(running: Running) -> list[int]:
                 with open(f"/proc/{entry}/environ", "rb") as file:
                     environment = file.read().split(b"\0")
                 ours = [e for e in environment if e.startswith(SESSION)]
-                if mark not in environment or (ours and ours[0] != SESSION + fields[3]):
+                left = bool(ours) and ours[0] != SESSION + fields[3]
+                if mark not in environment or (left and HANDLER in environment):
                     continue
         except OSError:
             continue

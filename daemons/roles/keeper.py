@@ -35,6 +35,7 @@ from daemons.wire.board import (
 from daemons.wire.claims import ActionsEnded, ClaimActions, ClaimsAsk
 from daemons.wire.documents import Keep, Recall, StoreDocument
 from daemons.wire.messages import (
+    CODE_UNKNOWN,
     Beat,
     Census,
     CensusAsk,
@@ -401,8 +402,8 @@ class Keeper:
         local.due = now.mono + self._pause(local)
         if self.stop_deadline is None:
             log.warning(
-                "ended daemon=%s pid=%d code=%d ran_s=%.1f restart_in_s=%.1f",
-                ended.name, ended.pid, ended.code, ran_s, self._pause(local),
+                "ended daemon=%s pid=%d code=%s ran_s=%.1f restart_in_s=%.1f",
+                ended.name, ended.pid, "unknown" if ended.code == CODE_UNKNOWN else ended.code, ran_s, self._pause(local),
             )
 
     def _pause(self, local: Local) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, msgpack
 
-from daemons.model.check import Order, Result
+from daemons.model.check import Order, Result, told_code
 from daemons.model.clock import Now
 from daemons.model.cluster import Cluster, Epoch
 from daemons.roles.claiming import Claiming
@@ -479,8 +479,8 @@ class Reactionner:
         self._counts["actions_done"] += 1
         if result.code != 0:
             log.warning(
-                "failed action=%s kind=%s code=%d output=%r",
-                action.id, action.kind, result.code, output[:200],
+                "failed action=%s kind=%s code=%s output=%r",
+                action.id, action.kind, told_code(result.code), output[:200],
             )  # fmt: skip
 
     def _lost(self, count: int) -> None:
@@ -590,4 +590,6 @@ class Reactionner:
 
 def _order(action: Action) -> Order:
     env = action.env | {"SHINKEN_NOTIFICATION_ID": action.id}
+    if action.kind == "handler":
+        env["SHINKEN_EVENT_HANDLER"] = "1"  # a service that it starts outlives this daemon
     return Order(action.shard, action.epoch, action.id, 1, action.command, action.timeout_s, env)

@@ -626,13 +626,16 @@ class DaemonStarted(Struct, frozen=True, array_like=True, tag=True):
     adopted: bool = False
 
 
+CODE_UNKNOWN = -1000
+
+
 class DaemonEnded(Struct, frozen=True, array_like=True, tag=True):
     """"daemons" -> keeper: it ended, and so did every process it had started."""
 
     name: str
     pid: int
     instance: str
-    code: int  # exit code, or minus the signal
+    code: int  # exit code, or minus the signal; CODE_UNKNOWN of one that was adopted: not our child
 
 
 class Registered(Struct, frozen=True, array_like=True):

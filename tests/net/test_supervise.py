@@ -10,15 +10,18 @@ from daemons.model.cluster import DaemonDef
 from daemons.net.supervise import Supervisor, tree_of
 from daemons.wire.messages import DaemonEnded, DaemonStarted, StartDaemon, StopDaemon, Usage
 
-# A daemon with a worker in a session of its own, a plugin there, and a service that left it.
+# A daemon with a worker in a session of its own, a plugin there, one that called setsid, and a service
+# that an event handler started and that left the session too.
 DAEMON = """
 import os, subprocess, sys, time
 worker = subprocess.Popen([sys.executable, "-c", '''
 import os, subprocess, sys, time
 env = dict(os.environ, SHINKEN_SESSION=str(os.getsid(0)))
 plugin = subprocess.Popen(["sleep", "1000"], env=env, process_group=0)
-service = subprocess.Popen(["sleep", "1001"], env=env, start_new_session=True)
-open(sys.argv[1] + ".new", "w").write(f"{plugin.pid} {service.pid}")
+slipped = subprocess.Popen(["sleep", "1002"], env=env, start_new_session=True)
+handler = dict(env, SHINKEN_EVENT_HANDLER="1")
+service = subprocess.Popen(["sleep", "1001"], env=handler, start_new_session=True)
+open(sys.argv[1] + ".new", "w").write(f"{plugin.pid} {slipped.pid} {service.pid}")
 os.rename(sys.argv[1] + ".new", sys.argv[1])
 time.sleep(1000)
 ''', sys.argv[1]], start_new_session=True)
@@ -55,7 +58,7 @@ def test_what_a_killed_daemon_leaves_is_ended_before_it_is_called_gone(tmp_path)
     started = supervisor.apply(StartDaemon("poller-1"))
     assert isinstance(started, DaemonStarted)
     wait_until(notes.exists, "the plugin runs")
-    plugin, service = map(int, notes.read_text().split())
+    plugin, slipped, service = map(int, notes.read_text().split())
     try:
         assert plugin in tree_of(supervisor.running[started.pid][0])
         os.kill(started.pid, signal.SIGKILL)
@@ -63,7 +66,7 @@ def test_what_a_killed_daemon_leaves_is_ended_before_it_is_called_gone(tmp_path)
 
         (ended,) = [m for m in told if isinstance(m, DaemonEnded)]
         assert (ended.name, ended.instance, ended.code) == ("poller-1", started.instance, -9)
-        assert not alive(plugin)
+        assert not alive(plugin) and not alive(slipped)
         assert alive(service)
         assert not (tmp_path / "poller-1.pid").exists()
     finally:
@@ -86,6 +89,8 @@ def test_a_restarted_keeper_adopts_what_runs_and_stops_it_when_asked(tmp_path):
     second.apply(StopDaemon("poller-1", started.pid))
     wait_until(lambda: any(isinstance(m, DaemonEnded) for m in told), "its end is told")
     assert not alive(started.pid)
+    (ended,) = [m for m in told if isinstance(m, DaemonEnded)]
+    assert ended.code == -signal.SIGTERM  # the test is its parent here; a restarted keeper is not
     second.close()
 
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import msgpack
+from msgspec.structs import replace
 
-from daemons.model.check import Order, Result
+from daemons.model.check import CODE_TIMEOUT, Order, Result
 from daemons.model.clock import Mono, Now, Wall
 from daemons.model.cluster import Cluster, DaemonDef
 from daemons.roles.reactionner import AMBIGUOUS, FORGET_S, Reactionner
@@ -426,3 +427,20 @@ def test_whatever_happens_an_untagged_action_starts_at_most_once(steps):
         bench.exec_full = full
 
     assert (started + bench.ran).count("mail-1") <= 1
+
+
+def test_an_action_that_ran_too_long_is_logged_as_such(caplog):
+    bench = Bench()
+    bench.give(action())
+    bench.ends(code=CODE_TIMEOUT)
+
+    assert "code=timed out" in caplog.text
+
+
+def test_only_an_event_handler_is_marked_as_one_whose_services_outlive_it():
+    bench = Bench()
+    bench.give(action(), replace(action("fix-1"), kind="handler"))
+    bench.tick()
+
+    marks = {order.object: order.env.get("SHINKEN_EVENT_HANDLER") for order in bench.started}
+    assert marks == {"mail-1": None, "fix-1": "1"}

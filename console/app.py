@@ -6,7 +6,7 @@ from typing import Protocol
 from textual.app import App
 
 from console.facts import Snapshot
-from console.feed import Feed, keepers
+from console.feed import Feed, daemons, keepers
 from console.messages import SnapshotCame
 from console.screens.cluster import ClusterScreen
 from daemons.cli.reach import Keys
@@ -65,4 +65,7 @@ class ConsoleApp(App[None]):
 
 def run(bundle: Bundle, keys: Keys, *, read_only: bool) -> None:
     """Run the console until the operator quits."""
-    ConsoleApp(lambda tell: Feed(bundle.cluster, keepers(bundle, keys), tell), read_only).run()
+    directly = daemons(bundle, keys)
+    ConsoleApp(
+        lambda tell: Feed(bundle.cluster, keepers(bundle, keys), tell, directly=directly), read_only
+    ).run()

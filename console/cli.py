@@ -228,9 +228,10 @@ def _target(files: tuple[str, ...], server: str, workdir: str) -> Target:
 
 
 def _collect(where: Target) -> Snapshot:
-    from console.feed import collect, keepers
+    from console.feed import collect, daemons, keepers
 
-    return collect(where.bundle.cluster, keepers(where.bundle, where.keys))
+    bundle, keys = where.bundle, where.keys
+    return collect(bundle.cluster, keepers(bundle, keys), directly=daemons(bundle, keys))
 
 
 def _show(snapshot: Snapshot, as_json: bool) -> int:
@@ -256,7 +257,7 @@ def _watch(where: Target, as_json: bool) -> None:
     """Print each new snapshot until the user has seen enough."""
     import msgspec
 
-    from console.feed import Feed, feeding, keepers
+    from console.feed import Feed, daemons, feeding, keepers
     from console.page import page, printed
     from console.plain import status
 
@@ -278,7 +279,9 @@ def _watch(where: Target, as_json: bool) -> None:
 
     if sys.stdout.isatty() and not as_json:
         print("\x1b[2J", end="")
-    with feeding(Feed(where.bundle.cluster, keepers(where.bundle, where.keys), tell)):
+    bundle, keys = where.bundle, where.keys
+    asked = keepers(bundle, keys)
+    with feeding(Feed(bundle.cluster, asked, tell, directly=daemons(bundle, keys))):
         try:
             ended.wait()
         except KeyboardInterrupt:

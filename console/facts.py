@@ -16,13 +16,27 @@ Severity = Literal["critical", "warning", "advice"]
 WORST_FIRST: tuple[Severity, ...] = ("critical", "warning", "advice")
 
 
+class Own(Struct, frozen=True):
+    """What a daemon said of itself, asked because the keeper of its server is silent."""
+
+    active: bool = False
+    pid: int = 0
+    instance: str = ""
+    epoch: Epoch = 0
+    config: str = ""
+    problems: tuple[str, ...] = ()
+    figures: dict[str, float] = {}
+    age_s: float = 0.0  # since it said so
+
+
 class Heard(Struct, frozen=True):
-    """What is known of one server's keeper."""
+    """What is known of one server: by its keeper, and by its daemons while that is silent."""
 
     census: Census | None = None  # the last one, however old
     age_s: float = -1.0  # since it came; -1 = never
     why: str = ""  # why the last question had no answer; "" = it had one
     ahead_s: float = 0.0  # its wall clock against ours when it came
+    own: dict[str, Own] = {}  # by daemon
 
 
 class Server(Struct, frozen=True, kw_only=True):

@@ -1,16 +1,21 @@
 """Asks every keeper what lives on its server, each second, one thread each: none delays another.
 
+While a keeper is silent its daemons are asked themselves, each in a thread of its own.
+
 The one thing to know: all are asked at the same instants, so that two answers that contradict each
 other were given at the same time. Snapshots are made when answers came, and each second at least:
 with nobody left to answer, the ages go on growing.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
-from console.facts import Heard, Snapshot
+import msgspec
+from msgspec.structs import replace
+
+from console.facts import Heard, Own, Snapshot
 from console.snapshot import snapshot
 from daemons.cli.reach import Keys, operator_peer
 from daemons.model.cluster import Cluster
@@ -37,6 +42,24 @@ class Asker(Protocol):
         """Hang up."""
 
 
+class SelfAsker(Protocol):
+    """A connection to a daemon: a `Peer`, or a test's."""
+
+    def health(self, timeout_s: float) -> dict[str, Any]:
+        """Return what it says of itself. Raises Unreachable, Refused."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
+Directly = Callable[[str], SelfAsker | None]  # a connection to a daemon, by its name
+
+
+def daemons(bundle: Bundle, keys: Keys) -> Directly:
+    """Return what connects to a daemon by its name."""
+    return lambda name: operator_peer(bundle, keys, name)
+
+
 def keepers(bundle: Bundle, keys: Keys) -> dict[str, Asker]:
     """Return a connection of its own to the keeper of each server, by the server's name."""
     found = {
@@ -46,9 +69,15 @@ def keepers(bundle: Bundle, keys: Keys) -> dict[str, Asker]:
 
 
 def collect(
-    cluster: Cluster, askers: Mapping[str, Asker], timeout_s: float = TIMEOUT_S
+    cluster: Cluster,
+    askers: Mapping[str, Asker],
+    timeout_s: float = TIMEOUT_S,
+    directly: Directly | None = None,
 ) -> Snapshot:
-    """Ask all keepers once, in parallel; return after `timeout_s` at the latest, a moment more or less."""
+    """Ask all keepers once, in parallel, then the daemons of the silent ones.
+
+    Each round takes `timeout_s` at most, a moment more or less; mostly there is one only.
+    """
     ears = {name: Ear() for name in askers}
     threads = [
         threading.Thread(target=_ask, args=(asker, ears[name], timeout_s), daemon=True)
@@ -59,16 +88,32 @@ def collect(
         thread.start()
     for thread in threads:
         thread.join(max(0.0, deadline - clock.now().mono))
+    if directly is not None:
+        asked: list[threading.Thread] = []
+        for name, ear in ears.items():
+            if ear.heard(0.0).census is None:
+                asked += ear.ask_daemons(_crew(cluster, name), directly, timeout_s)
+        deadline = clock.now().mono + timeout_s + GRACE_S
+        for thread in asked:
+            thread.join(max(0.0, deadline - clock.now().mono))
     now = clock.now().mono
     return snapshot(cluster, {name: ear.heard(now) for name, ear in ears.items()})
 
 
+def _crew(cluster: Cluster, server: str) -> tuple[str, ...]:
+    """Return the names of the daemons of a server."""
+    address = next((s.address for s in cluster.servers if s.name == server), "")
+    return tuple(d.name for d in cluster.on(address))
+
+
 class Ear:
-    """What one keeper said, and when. Written by its thread, read by any."""
+    """What one keeper said, and when, and its daemons while it is silent. Read by any thread."""
 
     def __init__(self) -> None:
         """Nothing heard yet."""
         self._said: tuple[Census | None, float, float, str] = (None, 0.0, 0.0, "no answer yet")
+        self._own: dict[str, tuple[Own, float]] = {}  # by daemon, and when it came
+        self._asking: set[str] = set()
 
     def said(self, census: Census, mono: float, wall: float) -> None:
         """Note an answer that came at `mono`, when our wall clock showed `wall`."""
@@ -81,7 +126,46 @@ class Ear:
     def heard(self, mono: float) -> Heard:
         """Return what is known at `mono`."""
         census, at, ahead_s, why = self._said
-        return Heard(census, mono - at if census is not None else -1.0, why, ahead_s)
+        own = {n: replace(o, age_s=mono - came) for n, (o, came) in list(self._own.items())}
+        return Heard(census, mono - at if census is not None else -1.0, why, ahead_s, own)
+
+    def ask_daemons(
+        self,
+        names: Iterable[str],
+        directly: Directly,
+        timeout_s: float,
+        heard: Callable[[], object] = lambda: None,
+    ) -> list[threading.Thread]:
+        """Ask each daemon in a thread of its own, unless the last question to it is still open."""
+        threads = []
+        for name in names:
+            if name in self._asking:
+                continue
+            self._asking.add(name)
+            threads.append(
+                threading.Thread(
+                    target=self._ask_daemon, args=(name, directly, timeout_s, heard), daemon=True
+                )
+            )
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def _ask_daemon(
+        self, name: str, directly: Directly, timeout_s: float, heard: Callable[[], object]
+    ) -> None:
+        asker = directly(name)
+        try:
+            if asker is not None:
+                own = msgspec.convert(asker.health(timeout_s), Own)
+                self._own[name] = (own, clock.now().mono)
+                heard()
+        except (Unreachable, Refused, msgspec.ValidationError):
+            pass  # silent too: the age of its last answer, if there was one, tells
+        finally:
+            self._asking.discard(name)
+            if asker is not None:
+                asker.close()
 
 
 def _ask(asker: Asker, ear: Ear, timeout_s: float) -> None:
@@ -115,8 +199,10 @@ class Feed:
         tell: Callable[[Snapshot], None],
         every_s: float = EVERY_S,
         timeout_s: float = TIMEOUT_S,
+        directly: Directly | None = None,
     ) -> None:
-        """Nothing is asked before `start`."""
+        """Nothing is asked before `start`. `directly` connects to a daemon whose keeper is silent."""
+        self._directly = directly
         self._cluster = cluster
         self._askers = askers
         self._tell = tell
@@ -157,6 +243,9 @@ class Feed:
             please.clear()
             _ask(asker, ear, self._timeout_s)
             self._news.set()
+            if self._directly is not None and ear.heard(0.0).why:
+                crew = _crew(self._cluster, name)
+                ear.ask_daemons(crew, self._directly, self._timeout_s, self._news.set)
             since = clock.now().mono - self._begun
             please.wait(self._every_s - since % self._every_s)
         asker.close()

@@ -1,11 +1,11 @@
-"""Is it alive? By what its keeper says, or, when that is silent, by what the other keepers say.
+"""Is it alive? By what its keeper says; when that is silent, by its own answer and the other keepers'.
 
 Pure. Silence towards this console alone proves nothing: then it is "unknown", never "dead".
 """
 
 from collections.abc import Mapping
 
-from console.facts import Heard, State
+from console.facts import Heard, Own, State
 from daemons.wire.messages import DaemonSeen
 
 SUSPECT_S = 1.0  # a daemon beats every 0.2 s, a keeper is asked every second
@@ -47,9 +47,11 @@ def silence_s(name: str, heard: Mapping[str, Heard]) -> float:
 
 
 def daemon_health(
-    seen: DaemonSeen | None, heard: Heard, keeper: State, server: str
+    seen: DaemonSeen | None, heard: Heard, keeper: State, server: str, own: Own | None = None
 ) -> tuple[State, str]:
-    """Return the health of a daemon by its server's `keeper`, and the reason."""
+    """Return the health of a daemon by its server's `keeper`, or by its `own` answer, and the reason."""
+    if own is not None and keeper != "alive" and own.age_s <= FRESH_S:
+        return "alive", "its keeper is silent, but it answers itself"
     if keeper == "dead":
         return "dead", f"{server} is silent, to everybody"
     if keeper == "unknown":

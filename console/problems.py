@@ -21,8 +21,11 @@ FIXES = (  # words in what a daemon says of itself -> what to do
     ("lost its votes", "start the keepers that it names: it gets its memory back from them"),
     ("spool", "make room on the disk of that server"),
     ("journal", "make room on the disk of that server"),
+    ("disk", "make room on the disk of that server, or give it another workdir"),
     ("wait for a scheduler", "see why no scheduler takes them: the shards are listed above"),
     ("is alive in realm", "start one, or give the realm a spare"),
+    ("nobody does the work of realm", "start one with that tag, or give another the tag"),
+    ("has no live scheduler", "start one of them, or give the realm a spare scheduler"),
 )
 
 
@@ -167,6 +170,14 @@ def _servers(snapshot: Snapshot) -> Iterator[Problem]:
 def _server(server: Server, crew: list[Daemon]) -> Problem:
     since = f" for {server.age_s:.0f} s" if server.age_s >= 0 else ""
     names = ", ".join(d.name for d in crew)
+    answering = ", ".join(d.name for d in crew if d.is_live)
+    if answering and server.keeper == "dead":
+        return Problem(
+            "critical",
+            f"the keeper of {server.name} is silent{since}, {answering} there answer: they can hold no lease",
+            f"on {server.name} kill the keeper (keeper.pid in its work folder): it is started again and adopts them",
+            server.name,
+        )
     if server.keeper == "dead":
         return Problem(
             "critical",
@@ -219,6 +230,8 @@ def _crashes(daemon: Daemon) -> Iterator[Problem]:
 def _said(snapshot: Snapshot) -> Iterator[Problem]:
     for daemon in snapshot.daemons:
         for text in daemon.problems:
+            if daemon.name == snapshot.leader and "has another configuration" in text:
+                continue  # told in _configurations, with what to do
             yield Problem(
                 "warning",
                 f"{daemon.name}: {text}",

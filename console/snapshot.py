@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from console.facts import Daemon, Heard, Server, Shard, Snapshot
+from console.facts import Daemon, Heard, Own, Server, Shard, Snapshot
 from console.health import FRESH_S, daemon_health, keeper_health, silence_s
 from console.problems import problems_of
 from daemons.model.cluster import Cluster, DaemonDef
@@ -62,7 +62,10 @@ def _server(cluster: Cluster, name: str, address: str, heard: Mapping[str, Heard
 def _daemon(define: DaemonDef, server: Server, heard: Heard) -> Daemon:
     found = heard.census.daemons if heard.census is not None else ()
     seen = next((d for d in found if d.name == define.name), None)
-    health, why = daemon_health(seen, heard, server.keeper, server.name)
+    own = heard.own.get(define.name)
+    health, why = daemon_health(seen, heard, server.keeper, server.name, own)
+    if own is not None and health == "alive" and server.keeper != "alive":
+        return _by_itself(define, server, own, seen, why)
     is_live = health in ("alive", "suspect")
     report = seen.report if seen else Report()
     known = server.keeper in ("alive", "suspect")
@@ -91,6 +94,33 @@ def _daemon(define: DaemonDef, server: Server, heard: Heard) -> Daemon:
         rss_bytes=seen.rss_bytes if seen and is_live else 0,
         problems=report.problems if is_live else (),
         last_change=report.why,
+    )
+
+
+def _by_itself(
+    define: DaemonDef, server: Server, own: Own, seen: DaemonSeen | None, why: str
+) -> Daemon:
+    """What it says itself; which shards it holds is its keeper's to say, who renews no lease now."""
+    return Daemon(
+        name=define.name,
+        role=define.role,
+        server=server.name,
+        address=define.address,
+        port=define.port,
+        realm=define.realm,
+        spare=define.spare,
+        health="alive",
+        why=why,
+        active=own.active,
+        was_active=own.active,
+        pid=own.pid,
+        instance=own.instance,
+        epoch=own.epoch,
+        age_s=own.age_s,
+        config=own.config,
+        figures=own.figures,
+        restarts=seen.restarts if seen else 0,
+        problems=own.problems,
     )
 
 

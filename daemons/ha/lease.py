@@ -90,6 +90,7 @@ class Claims:
         self.isolated = False  # neither the peer nor any witness address answers
         self.serial = 0
         self.contact: dict[int, Mono] = dict.fromkeys(voters, now)  # last answer, by voter
+        self.answers: dict[int, Mono] = {}  # the same, of those that ever answered
         self._heard: dict[int, Mono] = dict.fromkeys(voters, now)  # last round, by voter
         self._bids: dict[Key, _Bid] = {}
         self._seen: dict[str, Epoch] = {}  # highest epoch heard of, by lease name
@@ -216,7 +217,7 @@ class Claims:
     def answered(self, server: int, votes: Votes, now: Mono) -> Round | None:
         """Count what voter `server` said; return the round of grants that a won pre-vote calls for."""
         self._expire(now)
-        self.contact[server] = now
+        self.contact[server] = self.answers[server] = now
         campaign: list[StatusLine | GrantLine | RenewLine] = []
         for answer in votes.lines:
             self.saw(answer.name, answer.promised)

@@ -40,6 +40,8 @@ SESSION = b"SHINKEN_SESSION="  # a worker's, in the environment of what it runs
 HANDLER = b"SHINKEN_EVENT_HANDLER=1"  # in the environment of an event handler and what it starts
 END_S = 10.0  # a daemon gets this long between SIGTERM and SIGKILL
 USAGE_S = 2.0
+DISK_LOW_BYTES = 256 << 20
+DISK_FULL_BYTES = 4 << 20
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -218,10 +220,17 @@ class Supervisor:
             self.tell(Usage(cpu, rss, self._problems()))
 
     def _problems(self) -> tuple[str, ...]:
-        """A keeper that nobody would restart is news before it is needed."""
+        """A keeper that nobody would restart, and a disk that fills up, are news before they hurt."""
+        found = []
         if self.watchdog and not os.path.exists(f"/proc/{self.watchdog}"):
-            return ("the watchdog has ended: nothing restarts this keeper (shinken restart, or the systemd unit)",)
-        return ()
+            found.append("the watchdog has ended: nothing restarts this keeper (shinken restart, or the systemd unit)")
+        disk = os.statvfs(self.workdir)
+        left = disk.f_bavail * disk.f_frsize
+        no_file = disk.f_files > 0 and not disk.f_favail
+        if left < DISK_LOW_BYTES or no_file:
+            what = "is full" if left < DISK_FULL_BYTES or no_file else f"has only {left >> 20} MiB left"
+            found.append(f"the disk of the work folder {self.workdir} {what}")
+        return tuple(found)
 
     def _subreaper(self) -> None:
         """Children of a dead daemon become ours, so that they can be awaited."""

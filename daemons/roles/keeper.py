@@ -472,7 +472,8 @@ class Keeper:
         )
 
     def _server_seen(self, name: str, board: Board, now: Now) -> ServerSeen:
-        times = [board.claims.contact[i] for i in (self.others[name].index,) if i in board.claims.contact]
+        answers = board.claims.answers
+        times = [answers[i] for i in (self.others[name].index,) if i in answers]
         if name in self.census:
             times.append(self.census[name][0])
         return ServerSeen(name, now.mono - max(times) if times else -1.0)

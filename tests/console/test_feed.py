@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from console.facts import Snapshot
 from console.feed import Asker, Feed, collect, feeding, keepers
@@ -41,6 +42,25 @@ class Fake:
 
 def three() -> dict[str, Fake]:
     return {f"server{n}": Fake(census(n, crew(n, n == 1))) for n in (1, 2, 3)}
+
+
+class Self:
+    """A daemon that answers for itself, or not."""
+
+    def __init__(self, well: bool) -> None:
+        self.well = well
+
+    def health(self, timeout_s: float) -> dict[str, Any]:
+        if not self.well:
+            raise Unreachable("shinken.x at y: timed out", True)
+        return {"name": "x", "active": False, "pid": 77, "epoch": 5, "figures": {"a": 1.0}, "wall": 1.0}
+
+    def close(self) -> None:
+        pass
+
+
+def directly(name: str) -> Self:
+    return Self(name == "broker-master")
 
 
 class Told:
@@ -178,3 +198,37 @@ def test_a_stopped_feed_hangs_up() -> None:
         heard.until(lambda s: s.answering == 3)
 
     assert until(lambda: all(f.closed for f in fakes.values()))
+
+
+def test_the_daemons_of_a_silent_keeper_are_asked_themselves() -> None:
+    fakes = three()
+    fakes["server1"].said = None
+    for n in (2, 3):
+        fakes[f"server{n}"].said = census(n, crew(n, True), {"server1": 30.0})
+    found = collect(CLUSTER, dict(fakes), timeout_s=0.5, directly=directly)
+    heard = Told()
+    with feeding(Feed(CLUSTER, dict(fakes), heard, every_s=0.1, timeout_s=0.3, directly=directly)):
+        fed_one = heard.until(lambda s: any(d.pid == 77 for d in s.daemons))
+
+    for each in (found, fed_one):
+        states = {d.name: d.health for d in each.daemons if d.server == "server1"}
+        assert states.pop("broker-master") == "alive"
+        assert set(states.values()) == {"dead"}
+
+
+def test_daemons_that_hang_too_do_not_hold_up_a_round() -> None:
+    fakes = three()
+    fakes["server1"].said = None
+    let_go = threading.Event()
+
+    class Hung(Self):
+        def health(self, timeout_s: float) -> dict[str, Any]:
+            let_go.wait(30.0)
+            raise Unreachable("late", True)
+
+    began = time.monotonic()
+    collect(CLUSTER, dict(fakes), timeout_s=0.2, directly=lambda name: Hung(False))
+    took = time.monotonic() - began
+    let_go.set()
+
+    assert took < 3

@@ -1,8 +1,9 @@
 """Who is alive: every kind of evidence, and what it makes of a keeper and of a daemon."""
 
 import pytest
+from msgspec.structs import replace
 
-from console.facts import Heard, State
+from console.facts import Heard, Own, State
 from console.health import daemon_health, keeper_health, silence_s
 from tests.console.fakes import CLUSTER, census, changed, healthy, seen, server1_dead, the, told
 
@@ -95,3 +96,38 @@ def test_the_age_of_a_silent_server_is_that_of_the_best_ear() -> None:
 
     assert silence_s("server1", heard) == pytest.approx(5.1)
     assert silence_s("server1", {"server1": Heard()}) == -1
+
+
+def hung_keeper(own_age_s: float = 0.4) -> dict[str, Heard]:
+    """Only the keeper of server1 hangs; its daemons answer when they are asked."""
+    heard = server1_dead(14.0)
+    said = Own(active=False, pid=2101, instance="i", epoch=7, problems=("no lease",), age_s=own_age_s)
+    return {**heard, "server1": replace(heard["server1"], own={"scheduler-master": said})}
+
+
+def test_a_daemon_that_answers_while_its_keeper_is_silent_is_alive() -> None:
+    found = told(hung_keeper())
+    daemon = the(found, "scheduler-master")
+
+    assert (daemon.health, daemon.active, daemon.pid, daemon.age_s) == ("alive", False, 2101, 0.4)
+    assert daemon.why == "its keeper is silent, but it answers itself"
+    assert the(found, "broker-master").health == "dead"
+    assert found.servers[0].keeper == "dead"
+
+
+def test_that_only_the_keeper_hangs_is_told_with_what_to_do() -> None:
+    (problem,) = [p for p in told(hung_keeper()).problems if p.about == "server1"]
+
+    assert problem.text.startswith("the keeper of server1 is silent for 14 s, scheduler-master there answer")
+    assert "kill the keeper" in problem.fix
+
+
+def test_an_own_answer_that_is_old_is_no_life() -> None:
+    assert the(told(hung_keeper(9.0)), "scheduler-master").health == "dead"
+
+
+def test_while_its_keeper_answers_a_daemons_own_word_does_not_count() -> None:
+    heard = changed(healthy(), "server1", "scheduler-master", beat_age_s=9.0)
+    heard["server1"] = replace(heard["server1"], own={"scheduler-master": Own(active=True)})
+
+    assert the(told(heard), "scheduler-master").health == "dead"

@@ -152,3 +152,27 @@ def test_a_leader_without_shards_leaves_the_others_idle_and_that_is_no_problem()
         heard[name] = replace(ear, census=replace(ear.census, daemons=idle))
 
     assert texts(told(heard)) == []
+
+
+def test_a_configuration_that_differs_is_told_once() -> None:
+    heard = said("arbiter-spare", "server3", config="beef")
+    leader = f"arbiter-spare has another configuration (beef) than the leader ({HASH})"
+    known = heard["server1"].census
+    assert known is not None
+    report = next(d.report for d in known.daemons if d.name == "arbiter-master")
+    heard = changed(
+        heard, "server1", "arbiter-master", report=replace(report, problems=(leader, "another"))
+    )
+
+    one(told(heard), "beef")
+    one(told(heard), "another")
+
+
+def test_a_full_disk_is_named_with_what_to_do() -> None:
+    heard = healthy()
+    text = "the disk of the work folder /var/lib/shinken is full"
+    known = heard["server2"].census
+    assert known is not None
+    heard["server2"] = replace(heard["server2"], census=replace(known, problems=(text,)))
+
+    assert "make room on the disk" in one(told(heard), text).fix

@@ -108,3 +108,13 @@ def test_a_watchdog_that_has_ended_is_reported_before_it_is_needed(tmp_path):
 
     (usage, *_) = [m for m in told if isinstance(m, Usage)]
     assert "watchdog has ended" in usage.problems[0]
+
+
+def test_a_full_disk_is_told(tmp_path, monkeypatch):
+    supervisor = Supervisor(tmp_path, {}, lambda d, i: [], lambda m: None)
+    assert supervisor._problems() == ()
+    for left, files, words in ((0, 9, "is full"), (100 << 20, 9, "only 100 MiB left"), (1 << 40, 0, "is full")):
+        disk = os.statvfs_result((4096, 1, left, left, left, 10, files, files, 0, 255))
+        monkeypatch.setattr(os, "statvfs", lambda path, disk=disk: disk)
+        (told,) = supervisor._problems()
+        assert told.startswith(f"the disk of the work folder {tmp_path}") and words in told

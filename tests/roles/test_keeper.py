@@ -228,3 +228,12 @@ def test_promises_survive_as_bytes():
 
     assert msgspec.msgpack.decode(stage.keeper.durable())
     assert stage.keeper.durable_serial > 0
+
+
+def test_a_server_that_never_answered_was_never_heard():
+    other = ServerDef("server2", "a2", 1)
+    stage = Stage(cluster((HERE, other)))
+    stage.run(1.0)
+    census = stage.keeper.handle(CensusAsk(), stage.now)
+
+    assert [(s.name, s.age_s) for s in census.servers] == [("server2", -1.0)]

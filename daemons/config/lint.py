@@ -78,7 +78,7 @@ def lint(
                 "",
                 "add a third server: one poller on a small machine is a vote",
             )
-    _retention(cluster, complaints)
+    _retention(cluster, realms, complaints)
 
 
 def _names(cluster: Cluster, complaints: Complaints) -> None:
@@ -231,7 +231,7 @@ def _pair(master: DaemonDef, spare: DaemonDef, complaints: Complaints) -> None:
         )
 
 
-def _retention(cluster: Cluster, complaints: Complaints) -> None:
+def _retention(cluster: Cluster, realms: Realms, complaints: Complaints) -> None:
     """A scheduler that names no store keeps its state in a local sqlite file."""
     types = {m.name: m.type for m in cluster.modules}
     for scheduler in cluster.daemons:
@@ -248,7 +248,7 @@ def _retention(cluster: Cluster, complaints: Complaints) -> None:
         elif (
             not named & OUTLIVES_SERVER
             and len(cluster.servers) > 1
-            and not _has_spare(scheduler, cluster)
+            and not _has_spare(scheduler, cluster, realms)
         ):
             complaints.warning(
                 f"the retention of scheduler {scheduler.name} dies with its server: objects are"
@@ -258,11 +258,11 @@ def _retention(cluster: Cluster, complaints: Complaints) -> None:
             )
 
 
-def _has_spare(master: DaemonDef, cluster: Cluster) -> bool:
+def _has_spare(master: DaemonDef, cluster: Cluster, realms: Realms) -> bool:
     return any(
         d.role == master.role
         and d.spare
-        and d.realm == master.realm
+        and _stands_in(d, master, realms)
         and d.address != master.address
         for d in cluster.daemons
     )

@@ -281,3 +281,20 @@ def test_a_wrong_host_name_is_refused_and_told_what_would_match() -> None:
 
 def test_a_chosen_name_stands_for_all_others() -> None:
     assert isinstance(which_arbiter(BOTH, MachineNames("server1", chosen="server2")), Complaint)
+
+
+def test_a_spare_of_the_realm_around_it_is_a_spare() -> None:
+    realms = "define realm{\nrealm_name All\ndefault 1\nrealm_members Paris\n}\ndefine realm{\nrealm_name Paris\n}\n"
+    masters = daemon("scheduler", "s-paris", "realm Paris", "address 10.0.0.1")
+    masters += daemon("poller", "p-paris", "realm Paris", "address 10.0.0.3")
+    outer = daemon("scheduler", "s-spare", "spare 1", "address 10.0.0.2")
+    outer += daemon("poller", "p-spare", "spare 1", "address 10.0.0.2")
+
+    def without_spare(text: str) -> list[str]:
+        return [c.text for c in loaded(realms + text, BASE).complaints if "has no spare" in c.text]
+
+    paris = {"scheduler s-paris has no spare", "poller p-paris has no spare"}
+    assert paris <= set(without_spare(masters))
+    assert not paris & set(without_spare(masters + outer))
+    shut = outer.replace("poller_name p-spare", "poller_name p-spare\nmanage_sub_realms 0")
+    assert paris & set(without_spare(masters + shut)) == {"poller p-paris has no spare"}

@@ -102,7 +102,7 @@ def test_a_broker_follows_each_shard_of_its_realms_at_its_owner_with_a_position_
 
     paris = next(c for c in calls if c.to == "s3")
     feed = one(role.answered(paris, Broks(101, 5, (delta(8),), 5, 7), at(1.1)), Feed)
-    role.answered(feed, Fed(1), at(1.2))
+    role.answered(feed, Fed(101, 5, 8, 1), at(1.2))
     role.handle(roster(*OUTER[:2], placed(101, "Paris", "s1"), n=2), at(1.3))
 
     again = [

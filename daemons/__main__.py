@@ -16,6 +16,10 @@ def main(argv: list[str] | None = None) -> int:
         from daemons.cli.watch import watch
 
         return watch(_options("watch", words[1:]).workdir)
+    if what == "compile":
+        from daemons.cli.configuration import compile_child
+
+        return compile_child(words[1:])
     if what == "keeper":
         return _keeper(words[1:])
     for role in ROLES:

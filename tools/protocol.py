@@ -23,6 +23,7 @@ OTHERS = {
     "claims": "claims of actions at the keepers",
     "documents": "documents at the keepers",
     "operations": "operations: what an operator orders, and handing over",
+    "configuration": "the configuration",
 }
 BEGIN = "<!-- messages: begin (written by tools/protocol.py) -->"
 END = "<!-- messages: end -->"

@@ -158,24 +158,22 @@ class Built(NamedTuple):
 def _arbiter(
     bundle: Bundle, define: DaemonDef, home: Home, instance: str, durable: bytes, tell: Tell
 ) -> Built:
-    from daemons.cli.configuration import compile_files
+    from daemons.config.bundle import head_or_none
+    from daemons.net.compiler import Compiler, FilesBase
     from daemons.roles.arbiter import Arbiter
 
-
-    gc.disable()
-    compiled = compile_files(bundle.files)
-    gc.enable()
+    compiler = Compiler(bundle.files, FilesBase(home.spool), f"the files of {bundle.server.name}")
     role = Arbiter(
         name=define.name,
         instance=instance,
         pid=os.getpid(),
         cluster=bundle.cluster,
-        compiled=compiled,
+        head_of=head_or_none,
         durable=durable,
         lease_s=terms_of(bundle.cluster).lease_s,
         without=_without(),
     )
-    return Built(role, role.report, {})
+    return Built(role, role.report, {"configuration": compiler.apply})
 
 
 def _scheduler(

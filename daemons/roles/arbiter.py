@@ -6,18 +6,29 @@ roster is repaired by the next one. Its death stops nothing: shards keep their l
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable
+
+from msgspec.structs import replace
 
 from daemons.ha.dispatch import Seen, View, plan
 from daemons.ha.health import Health, Heard, judge
 from daemons.model.clock import Mono, Now
 from daemons.model.cluster import Cluster, DaemonDef, Epoch, epoch_n
-from daemons.model.objects import ShardDef
+from daemons.roles.compiled import Compiled
+from daemons.roles.configuring import Configuring
 from daemons.roles.documents import Documents
 from daemons.roles.keeper import voting_keepers
 from daemons.roles.role import Call, Unexpected, Wait
 from daemons.roles.standing import Standing
 from daemons.wire.board import Gone, Revoke
+from daemons.wire.configuration import (
+    Compile,
+    ConfigDocument,
+    FilesAgree,
+    Proposal,
+    ProposalAsk,
+    Propose,
+)
 from daemons.wire.documents import Keep, Recall
 from daemons.wire.messages import (
     PAGE_BYTES_MAX,
@@ -67,23 +78,6 @@ class Heardof:
         self.health = Health("unknown", "not heard yet")
 
 
-class Compiled:
-    """What an arbiter made of its configuration files."""
-
-    def __init__(
-        self,
-        shards: tuple[ShardDef, ...] = (),
-        bodies: Mapping[str, bytes] | None = None,
-        config: str = "",
-        problems: tuple[str, ...] = (),
-    ) -> None:
-        """`bodies` maps a shard's version to its encoded body; `config` is the hash of it all."""
-        self.shards = shards
-        self.bodies = dict(bodies or {})
-        self.config = config
-        self.problems = problems  # of the configuration; not empty = it may not lead
-
-
 class Arbiter:
     """Role of an arbiter daemon."""
 
@@ -96,19 +90,21 @@ class Arbiter:
         instance: str,
         pid: int,
         cluster: Cluster,
-        compiled: Compiled,
+        compiled: Compiled | None = None,
+        head_of: Callable[[bytes], ConfigDocument | None] = lambda _: None,
         durable: bytes = b"",
         lease_s: float = 2.5,
         without: frozenset[str] = frozenset(),
     ) -> None:
-        """Start as a standby. `durable` is not used: an arbiter's memory is the cluster itself.
+        """Start as a standby. `compiled`: work from this for ever; else from the keepers and the own files.
+
+        `head_of` reads a configuration document's head. `durable` is not used: an arbiter's memory is the cluster itself.
 
         `without` "fencing": lead on whoever else leads; only the drill's self-test wants that.
         """
         self.name = name
         self.instance = instance
         self.cluster = cluster
-        self.compiled = compiled
         self.lease_s = lease_s
         self.fenced = "fencing" not in without
         self.standing = Standing(name, "arbiter", instance, pid, fenced=self.fenced)
@@ -123,6 +119,8 @@ class Arbiter:
         self.led_since: Mono = Mono(0.0)
         self.planned = False
         self.n = 0
+        self.configuring = Configuring(self.documents, head_of, compiled)
+        self.told_config = ""  # of the last roster
         self.members: tuple[Member, ...] = ()
         self.placed: tuple[Placed, ...] = ()
         self.untaken: dict[int, Mono] = {}  # shards that their schedulers do not hold: since
@@ -150,6 +148,10 @@ class Arbiter:
                 self.obituaries |= {name: (now.mono, who) for name, who in zip(names, instances, strict=False)}
                 self._gone(instances)
                 return Done()
+            case Propose():
+                return self.configuring.propose(message) if self.leading else self._not_leading()
+            case ProposalAsk(digest):
+                return self._proposal(digest) if self.leading else self._not_leading()
             case Roster():
                 return self._other_leader(message, now)
             case Shutdown():
@@ -169,12 +171,13 @@ class Arbiter:
             epoch = 0  # somebody obeys a higher one: claim above it
         if epoch != self.leading:
             self._step_down("the lease ran out") if not epoch else self._lead(epoch, now)
+        calls += self.configuring.tick(bool(self.leading), self.standing.roster, now)
         if not self.leading:
             return calls
         calls += self._ask_keepers(now)
         self._judge(now)
         calls += self.documents.tick(now)
-        if self.planned or (self.documents.ready and self._settled(now)):
+        if self.planned or (self.configuring.ready and self.documents.ready and self._settled(now)):
             self._plan(now)
             calls += self._tell(now)
             calls += self._revoke(now)
@@ -192,6 +195,8 @@ class Arbiter:
                 self._gone(answer.gone)
                 self._introduced(answer, now)
                 self.documents.heard(answer, now)
+        elif isinstance(call.message, Compile | FilesAgree) or (call.to == "keeper" and isinstance(call.message, Recall)):
+            return self.configuring.answered(call, answer, now)
         elif isinstance(call.message, Keep | Recall):
             calls, highest = self.documents.answered(call, answer, now)
             if highest > self.leading and self.fenced:
@@ -220,14 +225,42 @@ class Arbiter:
             roster_n=self.n if self.leading else (self.standing.roster.n if self.standing.roster else 0),
             config=self.compiled.config,
             figures={"shards": len(self.compiled.shards)},
-            problems=self.compiled.problems + (self.problems if self.leading else ()),
+            problems=self.compiled.problems
+            + self.configuring.problems
+            + (self.problems + self.documents.problems if self.leading else ()),
             why=self.why,
+            config_n=self.configuring.n,
         )
+
+    @property
+    def compiled(self) -> Compiled:
+        """What is planned from."""
+        return self.configuring.active
+
+    def _not_leading(self) -> NotMine:
+        roster = self.standing.roster
+        return NotMine(f"{roster.leader} leads" if roster and roster.leader != self.name else "nobody leads yet")
+
+    def _proposal(self, digest: str) -> Proposal:
+        """How far a proposal has come, down to the daemons that do not run it yet."""
+        said = self.configuring.state_of(digest)
+        if said.state != "rolling out":
+            return said
+        behind = [] if self.told_config == self.compiled.config else [self.name]
+        versions = {shard.id: shard.version for shard in self.compiled.shards}
+        for heard in self.daemons.values():
+            if heard.health.state == "dead":
+                continue
+            old = [s for s in heard.report.shards if versions.get(s.id, s.version) != s.version]
+            if heard.report.roster_n < self.n or heard.report.epoch < self.leading or old:
+                behind.append(heard.define.name)
+        state = "rolling out" if behind else "done"
+        return replace(said, state=state, behind=tuple(behind), epoch=self.leading)
 
     # -- leading or not
 
     def _wants(self, now: Now) -> tuple[Want, ...]:
-        if self.leaving or self.compiled.problems:
+        if self.leaving or not self.configuring.may_lead:
             return ()
         spare = self.define is not None and self.define.spare
         waited = self.started is not None and now.mono - self.started >= SPARE_WAIT_S
@@ -240,6 +273,7 @@ class Arbiter:
         self.led_since = now.mono
         self.planned = False
         self.documents.lead(epoch, now)
+        self.configuring.lead()
         self.why = "took the lead"
         if epoch != self.led:  # else it only thought it had lost the lease: its own plan goes on
             roster = self.standing.roster
@@ -374,7 +408,9 @@ class Arbiter:
         fresh = plan(View(self.name, seen + ((me,) if me else ()), self.compiled.shards, self.placed, realms=self.cluster.realms))
         self.planned = True
         self.problems = fresh.problems + self._differing()
-        if fresh.members == self.members and fresh.shards == self.placed and self.n:
+        if fresh.members == self.members and fresh.shards == self.placed and self.n and (
+            self.told_config == self.compiled.config
+        ):
             return
         before = {shard.id: shard.scheduler for shard in self.placed}
         for shard in fresh.shards:
@@ -384,6 +420,7 @@ class Arbiter:
         for why in fresh.why:
             log.warning("plan epoch=%d: %s", epoch_n(self.leading), why)
         self.members, self.placed = fresh.members, fresh.shards
+        self.told_config = self.compiled.config
         self.n += 1
         if fresh.why:
             self.why = "; ".join(fresh.why)
@@ -398,7 +435,10 @@ class Arbiter:
 
     def roster(self) -> Roster:
         """Return the roster as it stands."""
-        return Roster(self.leading, self.n, self.name, self.members, self.placed, self.compiled.config)
+        return Roster(
+            self.leading, self.n, self.name, self.members, self.placed, self.compiled.config,
+            self.configuring.n, self.compiled.digest,
+        )  # fmt: skip
 
     def _tell(self, now: Now) -> list[Call]:
         """The roster to each daemon: at once when it changed, else each check_interval."""

@@ -165,6 +165,11 @@ class Documents:
         document = self._docs.get(doc)
         return document.n if document is not None else 0
 
+    def digest(self, doc: str) -> str:
+        """Return the digest of that content, "" when there is none."""
+        document = self._docs.get(doc)
+        return document.digest if document is not None else ""
+
     def put(self, doc: str, data: bytes) -> int:
         """Make `data` the next content of `doc`; return its number. The same content changes nothing."""
         assert self.ready, "a document may not be changed before the old one is known"

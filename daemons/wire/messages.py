@@ -29,6 +29,14 @@ from daemons.wire.claims import (
     ClaimsAsk,
     ClaimsKept,
 )
+from daemons.wire.configuration import (
+    Compile,
+    CompiledShards,
+    FilesAgree,
+    Proposal,
+    ProposalAsk,
+    Propose,
+)
 from daemons.wire.documents import (
     DocSeen,
     Keep,
@@ -95,6 +103,7 @@ class Report(Struct, frozen=True, array_like=True):
     figures: dict[str, float] = {}  # counters and gauges by name; units last in the name
     problems: tuple[str, ...] = ()  # sentences for an operator
     why: str = ""  # the last change and its reason
+    config_n: int = 0  # number of that configuration; 0 = not known
 
 
 class Want(Struct, frozen=True, array_like=True):
@@ -228,6 +237,8 @@ class Roster(Struct, frozen=True, array_like=True, tag=True):
     members: tuple[Member, ...] = ()
     shards: tuple[Placed, ...] = ()
     config: str = ""  # hash of the configuration it was planned from
+    config_n: int = 0  # its number
+    document: str = ""  # digest of the document that it was compiled from: keepers have it
 
 
 class Enrolled(Struct, frozen=True, array_like=True, tag=True):
@@ -672,6 +683,7 @@ Message = (
     | Round | Votes | Gone | Revoke | Revoked | CopyVotes | VotesCopy
     | Keep | Kept | Recall | Recalled | StoreDocument
     | Pause | Paused | Resume | AskWitnesses | Witnesses
+    | Compile | CompiledShards | FilesAgree | Propose | ProposalAsk | Proposal
     | Roster | Enrolled | Fetch | Page
     | Operate | Operation | OperationAsk | Operations | HandLead | HandOver
     | Exchange | Lent | TakeActions | Actions | Fence | Claimed
@@ -695,5 +707,6 @@ FROM_OPERATORS: frozenset[type] = frozenset(  # with the operator key
     (
         CensusAsk, Submit, Shutdown, Resume,
         Recall, Operate, OperationAsk,
+        Recall, Propose, ProposalAsk,
     )
 )  # fmt: skip

@@ -19,8 +19,8 @@ from tests.wire.strategies import MESSAGES, of
 LOCAL = {
     "RunChunk", "RanChunk", "LostRuns", "Load", "Restored", "Save", "Saved", "Feed", "Fed", "Journal",
     "Spool", "StartDaemon", "StopDaemon", "DaemonStarted", "DaemonEnded", "Usage", "Register",
-    "StoreDocument",
     "AskWitnesses", "Witnesses",
+    "StoreDocument", "Compile", "CompiledShards", "FilesAgree",
 }  # fmt: skip
 ANSWERS = {
     "Done", "Fenced", "NotMine", "Failed", "Leases", "Census", "Votes", "Revoked", "VotesCopy", "Enrolled",
@@ -28,6 +28,7 @@ ANSWERS = {
     "Paused",
     "Kept", "Recalled",
     "Operation", "Operations",
+    "Kept", "Recalled", "Proposal",
 }  # fmt: skip
 
 
@@ -70,6 +71,8 @@ def test_operators_may_look_submit_operate_stop_and_nothing_else():
     assert names(FROM_OPERATORS) == {
         "CensusAsk", "Submit", "Shutdown", "Resume", "Recall", "Operate", "OperationAsk",
     }  # fmt: skip
+def test_operators_may_look_submit_stop_end_a_pause_and_nothing_else():
+    assert names(FROM_OPERATORS) == {"CensusAsk", "Submit", "Shutdown", "Resume", "Recall", "Propose", "ProposalAsk"}
 
 
 def test_a_daemon_cannot_stop_another():

@@ -109,6 +109,83 @@ def restart(files: tuple[str, ...], server: str, workdir: str) -> None:
 @main.command()
 @which_cluster
 @as_json_option
+@click.option("--dry-run", is_flag=True, help="Check and say what would change; change nothing.")
+@click.option("--force", is_flag=True, help="Also when these files were not made from the version in force.")
+def reload(
+    files: tuple[str, ...], server: str, workdir: str, as_json: bool, dry_run: bool, force: bool
+) -> None:
+    """Put the files of this server in force in the whole cluster, without a gap.
+
+    Nothing changes unless every file is good. Unchanged hosts and services are not touched.
+
+    \b
+    shinken reload --dry-run
+    shinken reload
+    shinken reload -c etc/shinken.cfg -c etc/shinken-specific.cfg
+    """
+    import msgspec
+
+    from daemons.cli.committed import NobodyAnswers
+    from daemons.cli.configuration import errors_in
+    from daemons.cli.reload import Options
+    from daemons.cli.reload import reload as put_in_force
+
+    if files and (bad := errors_in(files)):
+        for complaint in bad:
+            click.echo(complaint, err=True)
+        raise NotGood("the configuration is not good: nothing was changed")
+    where = _target(files, server, workdir)
+    options = Options(tuple(files), dry_run, force, workdir_of(files, workdir))
+    say = (lambda line: click.echo(line, err=True)) if as_json else click.echo
+    try:
+        outcome = put_in_force(where.bundle, where.keys, options, say)
+    except NobodyAnswers as error:
+        click.echo(f"shinken: {error}", err=True)
+        sys.exit(NOBODY)
+    if as_json:
+        click.echo(msgspec.json.encode(outcome).decode())
+    else:
+        click.echo(outcome.text, err=outcome.code != GOOD)
+    sys.exit(outcome.code)
+
+
+@main.command()
+@which_cluster
+@as_json_option
+@click.option("--write", "folder", default="", metavar="DIR", help="Write its files below DIR.")
+def configuration(files: tuple[str, ...], server: str, workdir: str, as_json: bool, folder: str) -> None:
+    """Show which configuration the cluster has committed, and whose it is; or write its files.
+
+    \b
+    shinken configuration
+    shinken configuration --write /tmp/committed && diff -r /tmp/committed/etc/shinken /etc/shinken
+    """
+    from pathlib import Path
+
+    import msgspec
+
+    from daemons.cli.committed import Keepers, NobodyAnswers, told, write_files
+
+    where = _target(files, server, workdir)
+    try:
+        committed = Keepers(where.bundle, where.keys).committed()
+        if folder:
+            write_files(committed, Path(folder), click.echo)
+        elif as_json:
+            click.echo(msgspec.json.encode(told(committed)).decode())
+        else:
+            for key, value in told(committed).items():
+                click.echo(f"{key:10} {value}")
+    except NobodyAnswers as error:
+        click.echo(f"shinken: {error}", err=True)
+        sys.exit(NOBODY)
+    except OSError as error:
+        raise Wrong(f"{error.filename}: {error.strerror}") from error
+
+
+@main.command()
+@which_cluster
+@as_json_option
 @click.option("--watch", is_flag=True, help="Again every second, until Ctrl-C.")
 def status(files: tuple[str, ...], server: str, workdir: str, as_json: bool, watch: bool) -> None:
     """Show who leads, every daemon of every role, the shards, and what is wrong.

@@ -51,6 +51,12 @@ def read_configuration(files: Sequence[str], reader: Read = read) -> Loaded:
     return loaded
 
 
+def errors_in(files: Sequence[str]) -> tuple[str, ...]:
+    """Return what makes `files` unusable, a line each."""
+    loaded = read_configuration(files)
+    return tuple(str(c) for c in loaded.complaints if c.severity == "error")
+
+
 def read_and_record(files: Sequence[str]) -> tuple[Loaded, FileBundle]:
     """Return what `files` say, and the bundle of all that was read."""
     recorder = Recorder(read)

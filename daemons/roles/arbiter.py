@@ -58,6 +58,7 @@ CENSUS_S = 0.5  # between two questions to one keeper
 SETTLE_S = 0.6  # a new leader listens this long before its first plan, unless all have spoken
 SPARE_WAIT_S = 4.0  # a spare lets a master that starts with it lead first
 OBITUARY_S = 5.0  # who ended shortly before this one led: its server was stopped with the last leader
+FOLLOW_S = 20.0  # an arbiter that does not work from the leader's version for longer is a problem
 REVOKE_S = 1.5  # a placement not taken up for so long: the former holder's lease is revoked
 
 
@@ -121,12 +122,13 @@ class Arbiter:
         self.n = 0
         self.configuring = Configuring(self.documents, head_of, compiled)
         self.told_config = ""  # of the last roster
+        self.told_mono = Mono(0.0)  # when that changed
         self.members: tuple[Member, ...] = ()
         self.placed: tuple[Placed, ...] = ()
         self.untaken: dict[int, Mono] = {}  # shards that their schedulers do not hold: since
         self.revoked_at: dict[int, Mono] = {}
         self.problems: tuple[str, ...] = ()
-        self.others_config: dict[str, str] = {}
+        self.others_config: dict[str, tuple[int, str]] = {}
         self.daemons: dict[str, Heardof] = {}
         self.obituaries: dict[str, tuple[Mono, str]] = {}  # daemon: when a keeper said that it ended, instance
         self.census: dict[str, tuple[Mono, Census]] = {}
@@ -407,7 +409,7 @@ class Arbiter:
         me = Seen(self.define, "alive", True) if self.define else None
         fresh = plan(View(self.name, seen + ((me,) if me else ()), self.compiled.shards, self.placed, realms=self.cluster.realms))
         self.planned = True
-        self.problems = fresh.problems + self._differing()
+        self.problems = fresh.problems + self._differing(now)
         if fresh.members == self.members and fresh.shards == self.placed and self.n and (
             self.told_config == self.compiled.config
         ):
@@ -420,17 +422,21 @@ class Arbiter:
         for why in fresh.why:
             log.warning("plan epoch=%d: %s", epoch_n(self.leading), why)
         self.members, self.placed = fresh.members, fresh.shards
-        self.told_config = self.compiled.config
+        if self.told_config != self.compiled.config:
+            self.told_config, self.told_mono = self.compiled.config, now.mono
         self.n += 1
         if fresh.why:
             self.why = "; ".join(fresh.why)
             self.history = (*self.history[-49:], self.why)
 
-    def _differing(self) -> tuple[str, ...]:
+    def _differing(self, now: Now) -> tuple[str, ...]:
+        """Arbiters that made something else of the same version, or are long in following."""
+        mine = (self.configuring.n, self.compiled.config)
+        late = now.mono - self.told_mono > FOLLOW_S
         return tuple(
             f"{name} has another configuration ({config}) than the leader ({self.compiled.config})"
-            for name, config in sorted(self.others_config.items())
-            if config and config != self.compiled.config
+            for name, (n, config) in sorted(self.others_config.items())
+            if config and (n, config) != mine and (n == mine[0] or late)
         )
 
     def roster(self) -> Roster:
@@ -445,7 +451,7 @@ class Arbiter:
         calls = []
         roster = self.roster()
         self.others_config = {
-            h.define.name: h.report.config for h in self.daemons.values() if h.define.role == "arbiter"
+            h.define.name: (h.report.config_n, h.report.config) for h in self.daemons.values() if h.define.role == "arbiter"
         }
         for heard in self.daemons.values():
             stale = heard.sent != (roster.epoch, roster.n) and heard.missed == 0

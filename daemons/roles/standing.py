@@ -3,6 +3,8 @@
 Composition, not a base class: a role owns one `Standing` and asks it.
 """
 
+from msgspec.structs import replace
+
 from daemons.model.clock import Mono, Now
 from daemons.model.cluster import Epoch, RoleName
 from daemons.roles.role import Call
@@ -56,7 +58,8 @@ class Standing:
             return []
         self._beat_due = now.mono + BEAT_S
         self._beating = True
-        message = Beat(self.name, self.role, self.instance, self.pid, wants, report, tuple(self.leases.values()))
+        leases = tuple(self.leases.values())
+        message = Beat(self.name, self.role, self.instance, self.pid, wants, self._dated(report), leases)
         return [Call("keeper", message, timeout_s=1.0, lane="beat")]
 
     def hurry(self) -> None:
@@ -97,7 +100,7 @@ class Standing:
         else:
             self.roster = roster
         self.roster_heard = now.mono
-        return Enrolled(self.name, self.instance, report)
+        return Enrolled(self.name, self.instance, self._dated(report))
 
     @property
     def epoch(self) -> Epoch:
@@ -115,6 +118,12 @@ class Standing:
     def shards(self) -> tuple[Placed, ...]:
         """All shards on the roster."""
         return self.roster.shards if self.roster is not None else ()
+
+    def _dated(self, report: Report) -> Report:
+        """With the number of the configuration that this daemon was told of, unless it knows better."""
+        if report.config_n or self.roster is None:
+            return report
+        return replace(report, config_n=self.roster.config_n)
 
     def _watch_clock(self, now: Now) -> None:
         offset = now.wall - now.mono

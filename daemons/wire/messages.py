@@ -707,6 +707,6 @@ FROM_OPERATORS: frozenset[type] = frozenset(  # with the operator key
     (
         CensusAsk, Submit, Shutdown, Resume,
         Recall, Operate, OperationAsk,
-        Recall, Propose, ProposalAsk,
+        Propose, ProposalAsk,
     )
 )  # fmt: skip

@@ -70,6 +70,7 @@ def test_every_message_is_local_an_answer_or_asked_over_the_network():
 def test_operators_may_look_submit_operate_stop_and_nothing_else():
     assert names(FROM_OPERATORS) == {
         "CensusAsk", "Submit", "Shutdown", "Resume", "Recall", "Operate", "OperationAsk",
+        "Propose", "ProposalAsk",
     }  # fmt: skip
 def test_operators_may_look_submit_stop_end_a_pause_and_nothing_else():
     assert names(FROM_OPERATORS) == {"CensusAsk", "Submit", "Shutdown", "Resume", "Recall", "Propose", "ProposalAsk"}

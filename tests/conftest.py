@@ -3,7 +3,12 @@
 import os
 from typing import Any
 
+import hypothesis
 import pytest
+
+# How long one example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

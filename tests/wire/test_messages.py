@@ -72,8 +72,6 @@ def test_operators_may_look_submit_operate_stop_and_nothing_else():
         "CensusAsk", "Submit", "Shutdown", "Resume", "Recall", "Operate", "OperationAsk",
         "Propose", "ProposalAsk",
     }  # fmt: skip
-def test_operators_may_look_submit_stop_end_a_pause_and_nothing_else():
-    assert names(FROM_OPERATORS) == {"CensusAsk", "Submit", "Shutdown", "Resume", "Recall", "Propose", "ProposalAsk"}
 
 
 def test_a_daemon_cannot_stop_another():

@@ -34,6 +34,7 @@ def bonds_of(objects: Objects) -> tuple[Bond, ...]:
     kinds = ("hostdependency", "servicedependency")
     found = [_dependency(o, hosts, groups) for o in objects.others if o.kind in kinds]
     found += [_rule(host, rule, hosts, groups) for host, rule in _rules(objects)]
+    found += _named_by_services(objects, hosts)
     return tuple(bond for bond in found if len(bond.hosts) > 1)
 
 
@@ -64,6 +65,19 @@ def _dependency(other: Other, hosts: Collection[str], groups: Members) -> Bond:
     return Bond(
         tuple(sorted(bound)), f"{other.kind.removesuffix('dependency')} dependency", other.where
     )
+
+
+def _named_by_services(objects: Objects, hosts: Collection[str]) -> Iterator[Bond]:
+    """Yield the bonds of the attribute `service_dependencies`: pairs of host and service."""
+    pairs = {
+        n: words(traits.rest["service_dependencies"])[::2]
+        for n, traits in enumerate(objects.traits)
+        if "service_dependencies" in traits.rest
+    }
+    for service in objects.services if pairs else ():
+        others = {name for name in pairs.get(service.traits, ()) if name in hosts}
+        bound = (service.host, *sorted(others - {service.host}))
+        yield Bond(bound, "service_dependencies")
 
 
 def _named(

@@ -26,6 +26,7 @@ BOUND = [
     dependency("host", "host_name h000", "dependent_hostgroup_name g"),
     dependency("service", "host_name h000", "service_description s", "dependent_host_name h001,h002,h003", "dependent_service_description s"),
     dependency("service", "hostgroup_name g", "service_description s", "dependent_host_name h000", "dependent_service_description s"),
+    service("needs", "host_name h000", "service_dependencies h001,s,h002,s,h003,s"),
     service("rule", "host_name h000", "check_command bp_rule!h001 & (h002,s | !h003,s)"),
     service("rule", "host_name h000", "check_command bp_rule!2 of: h001,s & h002,s & h003,s"),
     service("rule", "host_name h000", "check_command bp_rule!2 of: g:g,s"),

@@ -121,9 +121,9 @@ def complain_of_realms(
 
     `where_of` returns "file:line" of an attribute of a host's definition.
     """
-    realm = dict(zip((h.name for h in objects.hosts), objects.realms, strict=True))
     if len(set(objects.realms)) < 2:
         return
+    realm = dict(zip((h.name for h in objects.hosts), objects.realms, strict=True))
     pairs = [
         (host.name, parent, "parents", where_of(host.name, "parents"))
         for host in objects.hosts

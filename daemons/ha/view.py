@@ -13,6 +13,8 @@ from daemons.model.cluster import DaemonDef, RealmDef
 from daemons.model.objects import ShardDef
 from daemons.wire.messages import Placed, ShardHeld
 
+NAMED_MAX = 8  # in one sentence
+
 
 class Seen(Struct, frozen=True):
     """One daemon as the leader sees it."""
@@ -81,7 +83,9 @@ def called(realm: str) -> str:
 
 def plight(seen: Iterable[Seen]) -> str:
     """Return what keeps each of these from the work, for a sentence: "p1 is dead, p2 takes only dmz"."""
-    return ", ".join(f"{s.define.name} {_state(s)}" for s in seen)
+    told = [f"{s.define.name} {_state(s)}" for s in seen]
+    more = [f"and {len(told) - NAMED_MAX} more"] if len(told) > NAMED_MAX else []
+    return ", ".join(told[:NAMED_MAX] + more)
 
 
 def _state(seen: Seen) -> str:

@@ -321,3 +321,11 @@ def test_planned_again_nothing_changes_and_nothing_living_is_left_idle(
             }
             assert not names & dead
             assert len(placed.brokers) <= 1 and len(placed.receivers) <= 1
+
+
+def test_of_many_dead_a_few_are_named() -> None:
+    world = World(*(daemon(f"s{n:02d}") for n in range(30)), shards=(shard(1),))
+    world.plan()
+    (problem,) = world.plan(*(f"s{n:02d}" for n in range(30))).problems
+
+    assert problem.endswith("s07 is dead, and 22 more")

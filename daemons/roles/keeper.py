@@ -19,6 +19,7 @@ from daemons.ha.terms import Terms
 from daemons.model.clock import Mono, Now
 from daemons.model.cluster import Cluster, DaemonDef, Epoch, ServerDef, object_id
 from daemons.roles.documents_kept import KeptDocuments
+from daemons.roles.lease_log import LeaseLog
 from daemons.roles.role import Call, Unexpected, Wait
 from daemons.roles.witness import Witness
 from daemons.wire.board import (
@@ -163,6 +164,7 @@ class Keeper:
         self.registered: tuple[Registered, ...] = ()
         self.waiting: list[Call] = []  # made outside of tick, sent with the next one
         self.problems: tuple[str, ...] = ()
+        self.lease_log = LeaseLog()
         named = bool(cluster.settings.get("witness_ping", ""))
         self.witness = Witness(named, named or not server.address.startswith("127."))
         self.register: ClaimRegister | None = None  # made with the board
@@ -220,6 +222,7 @@ class Keeper:
         calls += self.witness.tick(now, board.wants_witness)
         calls += self._carry(board.tick(now.mono, self.witness.isolated))
         calls += self._supervise(now)
+        self.lease_log.tick(now)
         if now.mono >= self.census_due:
             self.census_due = now.mono + CENSUS_S
             for name in self.others:
@@ -329,8 +332,10 @@ class Keeper:
             if held.name not in wanted:
                 claims.release(held.name, beat.instance, held.epoch, now.mono)
         claims.drop_all_but(beat.instance, wanted)
+        held_now = claims.held(beat.instance, now.mono)
+        self.lease_log.told(beat.name, held_now, now)
         return Leases(
-            tuple(Lease(h.name, h.epoch, h.until) for h in claims.held(beat.instance, now.mono)),
+            tuple(Lease(h.name, h.epoch, h.until) for h in held_now),
             claims.degraded(now.mono),
         )
 
@@ -388,6 +393,7 @@ class Keeper:
     def _ended(self, ended: DaemonEnded, board: Board, now: Now) -> None:
         """The whole tree of an instance is gone: vouch for it, tell the arbiters, plan its restart."""
         board.claims.gone(ended.instance, now.mono)
+        self.lease_log.ended(ended.name, now)
         self.gone = (*self.gone[-(GONE_MAX - 1) :], ended.instance)
         news = Gone(self.server.index, (ended.instance,), (ended.name,))
         for define in self.cluster.daemons:

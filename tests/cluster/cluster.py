@@ -9,11 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
-
-from msgspec import Struct
 
 from daemons.cli.reach import Keys, operator_peer
 from daemons.cli.start import CannotStart, bundle_of
@@ -22,6 +20,7 @@ from daemons.net.client import Peer, Refused, Unreachable
 from daemons.wire.codec import decode, encode
 from daemons.wire.messages import Census, CensusAsk, DaemonSeen
 from tests.cluster.bed import Bed
+from tests.cluster.judge import Fault, Span
 from tests.cluster.ledger import Ledger
 from tests.cluster.plan import Plan, Site, write
 
@@ -29,21 +28,11 @@ T = TypeVar("T")
 
 START_S = 60.0
 ASK_S = 0.5
-_TOOK = re.compile(r"took shard=(\d+) scheduler=(\S+) epoch=(\d+)")
-_LEFT = re.compile(r"left shard=(\d+) ")
+_LEASE = re.compile(r"(holds|ended) lease=(\S+) daemon=(\S+) epoch=\d+ number=(\d+) (from|until)_mono=([\d.]+)")
 
 
 class NotReached(AssertionError):
     """A condition of a scenario was not reached in time; the text says which."""
-
-
-class Took(Struct, frozen=True, order=True):
-    """A scheduler became the owner of a shard, as its log says."""
-
-    at: float  # CLOCK_BOOTTIME
-    shard: int
-    scheduler: str
-    epoch: int  # the short form
 
 
 def boot() -> float:
@@ -64,8 +53,11 @@ def until(condition: Callable[[], T], limit_s: float, what: str, pause_s: float 
 class Cluster:
     """The servers of a bed with shinken on them."""
 
-    def __init__(self, bed: Bed, plan: Plan, *, faketime: bool = False) -> None:
-        """Write the files; nothing is started yet. `faketime`: the bed can skew its clocks."""
+    def __init__(self, bed: Bed, plan: Plan, *, faketime: bool = False, disk: str = "") -> None:
+        """Write the files; nothing is started yet.
+
+        `faketime`: the bed can skew its clocks. `disk`: the size of a disk of its own for each work folder.
+        """
         self.bed = bed
         self.plan = plan
         self.faketime = faketime
@@ -73,7 +65,8 @@ class Cluster:
         self.ledger = Ledger(self.site.runs, self.site.told)
         self.servers = tuple(bed.servers)[: plan.servers]
         self._peers: dict[str, Peer] = {}
-        self._offset = time.time() - boot()
+        for server in self.servers if disk else ():
+            bed[server].disk(self.site.work(server), disk)
 
     # -- starting and ending
 
@@ -225,15 +218,23 @@ class Cluster:
             found[name] = path.read_text().splitlines() if path.exists() else []
         return found
 
-    def taken(self) -> list[Took]:
-        """Return every take-over of a shard, in order of time, from the schedulers' logs."""
-        found = []
-        for name in ("scheduler-master", "scheduler-spare", *(["scheduler-2"] if self.plan.scheduler_extra else [])):
-            for line in self.log(name).splitlines():
-                if match := _TOOK.search(line):
-                    found.append(Took(self._mono(line), int(match[1]), match[2], int(match[3])))
-        return sorted(found)
+    def spans(self, faults: Sequence[Fault] = ()) -> list[Span]:
+        """Return from when to when each daemon held each lease, from the keepers' logs.
 
-    def _mono(self, line: str) -> float:
-        """The time of a log line on CLOCK_BOOTTIME; its wall clock must not have been skewed."""
-        return time.mktime(time.strptime(line[:19], "%Y-%m-%dT%H:%M:%S")) + float(line[19:23]) - self._offset
+        What has no end in the log ended with its server, if that died, or goes on.
+        """
+        found: list[Span] = []
+        for server in self.servers:
+            began: dict[tuple[str, str, int], float] = {}
+            deaths = [f.began for f in faults if f.server == server and f.kind == "dead"]
+            for match in _LEASE.finditer(self.log(f"keeper@{server}")):
+                what, lease, daemon, number, _, at = match.groups()
+                key = (lease, daemon, int(number))
+                if what == "holds":
+                    began.setdefault(key, float(at))
+                elif key in began:
+                    found.append(Span(lease, daemon, server, key[2], began.pop(key), float(at)))
+            for (lease, daemon, number), since in began.items():
+                ended = min((at for at in deaths if at >= since), default=boot())
+                found.append(Span(lease, daemon, server, number, since, ended))
+        return sorted(found, key=lambda s: s.began)

@@ -34,6 +34,7 @@ class Told(Struct, frozen=True, gc=False):
 
     began: float
     server: str
+    epoch: int  # of the owner that ordered it
     id: str
     tagged: bool
     kind: str
@@ -93,11 +94,11 @@ def run_of(line: str) -> Run | None:
 def told_of(line: str) -> Told | None:
     """Return the notification a line tells of, None when it is none."""
     words = line.split()
-    if len(words) != 11:
+    if len(words) != 12:
         return None
-    what, began, server, nid, tag, kind, key, state, number, contact, output = words
+    what, began, server, order, nid, tag, kind, key, state, number, contact, output = words
     return Told(
-        float(began), server, nid, tag == "tagged", kind, key, state, number, contact, run_id(output),
+        float(began), server, int(order.split(".")[1]), nid, tag == "tagged", kind, key, state, number, contact, run_id(output),
         ended=what == "ended",
     )  # fmt: skip
 

@@ -80,7 +80,8 @@ static int tell(char **argv)
     int length;
 
     gethostname(host, sizeof host);
-    length = snprintf(line, sizeof line, "begin %.4f %s %s %s %s %s %s %s %s %.*s\n", began, host,
+    length = snprintf(line, sizeof line, "begin %.4f %s %s %s %s %s %s %s %s %s %.*s\n", began, host,
+                      said("SHINKEN_ORDER"),
                       said("SHINKEN_NOTIFICATION_ID"), said("SHINKEN_NOTIFICATION_TAG")[0] == '-' ? "sure" : "tagged",
                       argv[4], argv[5], argv[6], argv[7], argv[8], (int)strcspn(argv[9], " "), argv[9]);
     if (note(argv[2], line, length))

@@ -1,0 +1,76 @@
+"""Outcomes as lines for people, as JSON for the record, and as rows for docs/scorecard.md.
+
+    python -m tests.cluster.report var/scorecard.json     prints the table
+"""
+
+import sys
+from pathlib import Path
+
+from msgspec import Struct, json
+
+from tests.cluster.scene import Line, Outcome, at
+
+
+class Entry(Struct, frozen=True):
+    """An outcome and where it was measured."""
+
+    machine: str
+    load: str  # load average of the last minute when it ended
+    outcome: Outcome
+
+
+def merge(path: Path, outcome: Outcome, machine: str) -> None:
+    """Put an outcome into the JSON at `path`; those of other scenarios stay."""
+    known = read(path)
+    load = Path("/proc/loadavg").read_text().split()[0]
+    known[outcome.id] = Entry(machine, load, outcome)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(json.format(json.encode(known)))
+
+
+def read(path: Path) -> dict[str, Entry]:
+    """Return the outcomes in the JSON at `path`, by scenario; none when there is no file."""
+    return json.decode(path.read_bytes(), type=dict[str, Entry]) if path.exists() else {}
+
+
+def line_of(outcome: Outcome) -> str:
+    """Return one line: name, figures with median and maximum, pass lines, pass or fail."""
+    said = "; ".join(_figure(outcome, line) for line in outcome.lines)
+    counts = outcome.counts
+    common = f"{counts.get('checks', 0)} checks at {outcome.rate:.0f}/s, {counts.get('notifications', 0)} told"
+    verdict = "pass" if outcome.good else "FAIL"
+    return f"{outcome.id:<4}{verdict}  {outcome.runs} run{'s' * (outcome.runs > 1)}  {said}  ({common}, {outcome.took_s:.0f} s)"
+
+
+def _figure(outcome: Outcome, line: Line) -> str:
+    values = outcome.figures.get(line.name, [])
+    if not values:
+        return f"{line.name}: not measured"
+    unit = f" {line.unit}" if line.unit else ""
+    if len(values) == 1:
+        return f"{line.name} {values[0]:.2f}{unit} (<= {line.limit:g})"
+    return f"{line.name} median {at(values, 'median'):.2f} max {at(values, 'max'):.2f}{unit} (<= {line.limit:g})"
+
+
+def table(entries: dict[str, Entry]) -> str:
+    """Return the rows for docs/scorecard.md."""
+    rows = ["| # | scenario | figure: median, max (pass line) | runs | load | kept |", "| --- | --- | --- | --- | --- | --- |"]
+    for name in sorted(entries, key=lambda n: int(n[1:])):
+        entry = entries[name]
+        out = entry.outcome
+        figures = "<br>".join(_cell(out, line) for line in out.lines)
+        kept = "yes" if out.good else "no: " + "; ".join((*out.wrong, *out.missed))[:200]
+        rows.append(f"| {name} | {out.what} | {figures} | {out.runs} | {out.rate:.0f}/s | {kept} |")
+    return "\n".join(rows)
+
+
+def _cell(outcome: Outcome, line: Line) -> str:
+    values = outcome.figures.get(line.name, [])
+    if not values:
+        return f"{line.name}: not measured"
+    unit = f" {line.unit}" if line.unit else ""
+    return f"{line.name} **{at(values, 'median'):.2f}**, {at(values, 'max'):.2f}{unit} ({line.limit:g})"
+
+
+if __name__ == "__main__":
+    print(table(read(Path(sys.argv[1] if len(sys.argv) > 1 else "var/scorecard.json"))))

@@ -1,0 +1,65 @@
+"""The scenarios by the names of the scorecard, with their pass lines. `QUICK` is CI's set."""
+
+from tests.cluster import cuts, deaths
+from tests.cluster.scene import Line, Scenario
+
+_ALL = (
+    Scenario(
+        id="F1", what="kill -9 of the scheduler that runs the shard", play=deaths.f01_scheduler_killed,
+        lines=(Line("failover", 2.0), Line("checks in time again", 5.0)),
+    ),
+    Scenario(
+        id="F2", what="kill -9 of the leading arbiter; then no arbiter at all", play=deaths.f02_arbiters_killed,
+        lines=(Line("arbiter taken over", 2.0), Line("checks late without arbiters", 1.0)),
+    ),
+    Scenario(
+        id="F3", what="power-off of the server that runs the shard", play=deaths.f03_server_off,
+        lines=(Line("first check", 5.0), Line("last role", 5.0), Line("state loss", 1.5)),
+    ),
+    Scenario(
+        id="F4", what="that server cut off, healed", play=cuts.f04_server_cut_off,
+        lines=(Line("first check", 5.0), Line("old owner stopped", 2.5), Line("whole after heal", 10.0)),
+    ),
+    Scenario(
+        id="F5", what="one way only: the leader hears and is not heard, and the reverse", play=cuts.f05_one_way,
+        lines=(Line("changes of leader", 1, ""),),
+    ),
+    Scenario(
+        id="F6", what="the arbiters' servers cut from each other", play=cuts.f06_arbiters_parted,
+        lines=(Line("changes of leader", 0, ""), Line("changes of owner", 0, ""), Line("no check began for", 1.0)),
+    ),
+    Scenario(
+        id="F8", what="SIGSTOP of the scheduler for 10 s, then SIGCONT", play=deaths.f08_scheduler_stopped,
+        lines=(Line("orders of the old owner obeyed", 0, ""), Line("failover", 5.0)),
+    ),
+    Scenario(
+        id="F9", what="the server that runs the shard frozen, thawed", play=deaths.f09_server_frozen,
+        lines=(Line("orders of the old owner obeyed", 0, ""), Line("first check", 5.0)),
+    ),
+    Scenario(
+        id="F10", what="kill -9 of the reactionner while a notification command runs", play=deaths.f10_reactionner_killed,
+        lines=(Line("told again", 5.0), Line("times told again", 1, "")),
+    ),
+    Scenario(
+        id="F11", what="a poller killed, a poller cut off with its results", play=deaths.f11_poller_lost,
+        lines=(Line("checks late, killed", 6.0), Line("checks late, cut off", 6.0)),
+    ),
+    Scenario(
+        id="F18", what="300 ms latency, 30 % loss, 1 Mbit/s on every link", play=cuts.f18_bad_links,
+        lines=(Line("changes of leader", 1, ""), Line("changes of owner", 1, "")),
+    ),
+    Scenario(
+        id="F19", what="half-open connections to a server that is gone", play=cuts.f19_half_open,
+        lines=(Line("noticed", 2.5), Line("more threads", 4, "")),
+    ),
+    Scenario(
+        id="F22", what="a link that flaps every 5 s", play=cuts.f22_flapping_link,
+        lines=(Line("changes of owner", 3, ""),),
+    ),
+    Scenario(
+        id="F27", what="a server lost, and a voter's keeper killed during the failover", play=deaths.f27_double_fault,
+        lines=(Line("first check", 8.0),),
+    ),
+)  # fmt: skip
+SCENARIOS: dict[str, Scenario] = {scenario.id: scenario for scenario in _ALL}
+QUICK = ("F1", "F3", "F4", "F6", "F8", "F10")

@@ -3,7 +3,7 @@
 import signal
 
 from tests.cluster.cluster import boot, until
-from tests.cluster.judge import delayed_s, normal_s
+from tests.cluster.judge import delayed_s, forgotten_s, normal_s
 from tests.cluster.scene import Figures, Scene
 
 NORMAL_S = 5.5  # watched after a failover for checks that come late
@@ -54,7 +54,7 @@ def f03_server_off(scene: Scene) -> Figures:
     if taken["arbiter"] < 0:
         taken["arbiter"] = scene.leads(at)
     scene.watch(at + NORMAL_S)
-    loss = _loss_s(scene, victim, at)
+    loss = forgotten_s(scene.runs, at)
     scene.bed[victim].power_on()
     cluster.begin_start(victim).wait(60)
     cluster.wait_whole()
@@ -67,16 +67,6 @@ def _note(scene: Scene, heir: str, at: float, taken: dict[str, float]) -> bool:
         if daemon.role != "arbiter" and daemon.report.active:
             taken.setdefault(daemon.role, boot() - at)
     return taken.keys() >= set(ROLES)
-
-
-def _loss_s(scene: Scene, victim: str, at: float) -> float:
-    """Age at the blow of the oldest result that died with the server: what came before is remembered."""
-    known = {}
-    for run in scene.runs:
-        if run.began > at:
-            known.setdefault(run.key, run.known)
-    gone = [at - r.ended for r in scene.runs if at - 60 < r.ended <= at and r.id > known.get(r.key, r.id)]
-    return max(gone, default=0.0)
 
 
 def f08_scheduler_stopped(scene: Scene) -> Figures:

@@ -143,15 +143,7 @@ def resumed_s(runs: Iterable[Run], at: float) -> float:
 
 def delayed_s(runs: Sequence[Run], began: float, ended: float, check_s: float) -> float:
     """Return the most by which a check came late within [began, ended]: its pause beyond `check_s`."""
-    return max(
-        (
-            after.began - before.began - check_s
-            for found in _by_key(runs).values()
-            for before, after in pairwise(found)
-            if began <= after.began <= ended
-        ),
-        default=0.0,
-    )
+    return max(pauses(runs, began, ended, check_s), default=0.0)
 
 
 def normal_s(runs: Sequence[Run], at: float, check_s: float, tolerance_s: float = 0.5) -> float:
@@ -162,6 +154,27 @@ def normal_s(runs: Sequence[Run], at: float, check_s: float, tolerance_s: float 
             if after.began >= at and after.began - before.began > check_s + tolerance_s:
                 last = max(last, after.began)
     return last - at
+
+
+def pauses(runs: Iterable[Run], began: float, ended: float, check_s: float) -> list[float]:
+    """Return by how much each check that began within [began, ended] came late: its pause beyond `check_s`."""
+    return [
+        after.began - before.began - check_s
+        for found in _by_key(runs).values()
+        for before, after in pairwise(found)
+        if began <= after.began <= ended
+    ]
+
+
+def forgotten_s(runs: Sequence[Run], at: float) -> float:
+    """Return how old, at `at`, was the oldest result that the first order after `at` does not know of."""
+    known: dict[str, tuple[int, int]] = {}
+    epoch = max((r.epoch for r in runs if r.began < at), default=0)
+    for run in sorted(runs, key=lambda r: r.began):
+        if run.began > at and run.epoch > epoch:
+            known.setdefault(run.key, run.known)
+    gone = [at - r.ended for r in runs if at - 60 < r.ended <= at and r.id > known.get(r.key, r.id)]
+    return max(gone, default=0.0)
 
 
 # ---------------------------------------------------------------- checks
@@ -309,6 +322,11 @@ def _notifications(
             f"{one.kind} of {key} r{cause[0]}.{cause[1]} on {one.server} at {one.began:.2f}" for one in again if not one.tagged
         ]
     return tuple(untold), tuple(repeated), tagged
+
+
+def holes_of(evidence: Evidence) -> tuple[str, ...]:
+    """Return the changes that no broker's log has."""
+    return _history(changes(_by_key(evidence.runs), evidence), evidence)[0]
 
 
 def _history(

@@ -1,7 +1,14 @@
 """The scenarios by the names of the scorecard, with their pass lines. `QUICK` is CI's set."""
 
-from tests.cluster import cuts, deaths
+from tests.cluster import cuts, deaths, scarce, stores
+from tests.cluster.plan import Plan
 from tests.cluster.scene import Line, Scenario
+
+_STORED = Plan(
+    modules=(("scheduler", "kept"),),
+    blocks="define module {\n    module_name  kept\n    module_type  memcached_retention\n"
+    f"    server  {stores.STORE}\n    port  {stores.PORT}\n}}\n",
+)
 
 _ALL = (
     Scenario(
@@ -45,12 +52,47 @@ _ALL = (
         lines=(Line("checks late, killed", 6.0), Line("checks late, cut off", 6.0)),
     ),
     Scenario(
+        id="F12", what="both brokers away, the scheduler killed meanwhile", play=stores.f12_brokers_away,
+        lines=(Line("replayed", 30.0), Line("scheduler grew", 64.0, "MB")),
+    ),
+    Scenario(
+        id="F13", what="the receiver killed with commands in its spool, its disk full", play=stores.f13_receiver_killed,
+        lines=(Line("lost", 0, ""), Line("applied after", 30.0)), disk="64m",
+    ),
+    Scenario(
+        id="F14", what="memcached killed, hung, flushed, evicting, empty, slow: one a run", play=stores.f14_store_fails,
+        lines=(Line("delay added", 0.05), Line("delay added, p99", 0.2), Line("silence added", 0.3)),
+        plan=_STORED, servers_more=1, prepare=stores.with_memcached,
+    ),
+    Scenario(
+        id="F15", what="memcached flushed and the scheduler killed together", play=stores.f15_store_and_scheduler,
+        lines=(Line("failover", 2.0), Line("state loss", 1.5)),
+        plan=_STORED, servers_more=1, prepare=stores.with_memcached,
+    ),
+    Scenario(
+        id="F17", what="clock 1 h ahead, 1 h behind, 5 % fast, stepped back", play=scarce.f17_wrong_clocks,
+        lines=(Line("changes of leader or owner", 0, ""), Line("checks late", 4.0), Line("told, of what was due", 1.5, "")),
+        faketime=True,
+    ),
+    Scenario(
         id="F18", what="300 ms latency, 30 % loss, 1 Mbit/s on every link", play=cuts.f18_bad_links,
         lines=(Line("changes of leader", 1, ""), Line("changes of owner", 1, "")),
     ),
     Scenario(
         id="F19", what="half-open connections to a server that is gone", play=cuts.f19_half_open,
         lines=(Line("noticed", 2.5), Line("more threads", 4, "")),
+    ),
+    Scenario(
+        id="F20", what="a voter's disk full, its fsync slow, its fsync failing", play=scarce.f20_disk,
+        lines=(
+            Line("granted without a disk", 0, ""), Line("taken over once there is room", 8.0),
+            Line("changes of owner by slow or failing fsync", 0, ""),
+        ),
+        disk="64m",
+    ),
+    Scenario(
+        id="F21", what="no more processes, few descriptors, 10 % of a core", play=scarce.f21_small_machine,
+        lines=(Line("changes of owner", 1, ""),),
     ),
     Scenario(
         id="F22", what="a link that flaps every 5 s", play=cuts.f22_flapping_link,

@@ -38,6 +38,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
     plan: Plan = Plan()
     faketime: bool = False
     disk: str = ""  # size of a disk of their own for the work folders
+    servers_more: int = 0  # servers without shinken, for stores
+    prepare: Callable[["Scene"], None] = lambda scene: None  # before the cluster starts
 
 
 class Scene:
@@ -165,8 +167,9 @@ def perform(scenario: Scenario, folder: Path, runs: int = 1, *, long: bool = Fal
     """Play a scenario `runs` times in one cluster made for it; return what came of it. Raises BedFailed."""
     began = time.monotonic()
     figures: dict[str, list[float]] = {}
-    with Bed(folder, scenario.plan.servers) as bed:
+    with Bed(folder, scenario.plan.servers + scenario.servers_more) as bed:
         cluster = Cluster(bed, scenario.plan, faketime=scenario.faketime, disk=scenario.disk)
+        scenario.prepare(Scene(cluster))
         try:
             cluster.start()
             cluster.flow()

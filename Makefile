@@ -12,7 +12,7 @@ SEEDS ?= 200
 ARGS := $(CONFIG) $(if $(SERVER),--server $(SERVER)) $(if $(WORKDIR),--workdir $(WORKDIR))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo start stop status restart verify test test-deps lint types imports cluster sim bench check fmt clean
+.PHONY: help setup demo start stop status restart verify test test-deps lint types imports cluster scorecard sim bench check fmt clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ verify: $(READY) ## check the configuration
 
 test: $(READY) test-deps ## all tests but the slow ones and those in network namespaces
 	@$(BIN)/python -m pytest -n 2 -m "not slow and not cluster" tests
+
+scorecard: $(READY) test-deps ## the scenarios of docs/scorecard.md, with figures (ONLY=F1,F3 RUNS=20 LONG=1; as root)
+	@$(BIN)/python -m tests.cluster $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS)) $(if $(LONG),--long)
 
 cluster: $(READY) test-deps ## real processes in network namespaces, broken in every way (as root)
 	@$(BIN)/python -m pytest -n 0 -m "cluster and not slow" tests/cluster

@@ -3,7 +3,8 @@
 Suspicion comes before death: one missed call makes a daemon suspect, which costs it nothing. Death
 needs proof: its keeper says that its process tree is gone, or it missed `max_check_attempts` calls in
 a row, or it missed one and its server's keeper has been silent for a whole lease: by then no process
-of that server can hold anything. For the same reason a daemon whose work needs a lease is as good as
+of that server can hold anything. A new leader takes the others' word for that silence instead of waiting for a
+call of its own to time out. For the same reason a daemon whose work needs a lease is as good as
 dead when its keeper is silent (hangs, or cannot be started) although the daemon itself answers.
 """
 
@@ -49,6 +50,8 @@ def judge(heard: Heard, attempts: int, lease_s: float) -> Health:
         return Health("dead", "it answers, but can hold no lease: " + _silence(heard))
     if heard.missed:
         return Health("suspect", f"{heard.missed} of {attempts} calls without an answer")
+    if heard.since_s < 0 and heard.keeper_silent_s > lease_s:
+        return Health("dead", f"not heard yet, and its server is silent for {heard.keeper_silent_s:.1f} s")
     if heard.since_s < 0:
         return Health("unknown", "not heard yet")
     return Health("alive", "answers")

@@ -46,6 +46,7 @@ from daemons.wire.operations import HandOver
 log = logging.getLogger(__name__)
 
 FENCE_S = 1.0  # a reactionner that is silent for so long is taken for dead
+FENCE_IDLE_S = 0.3  # one that the leader has taken off (dead, or a spare): what it ran is in doubt sooner
 LOAD_S = 3.0
 LOADS_MAX = 2  # attempts when no store answered and there is no copy
 DRAIN_S = 1.0  # the shard goes elsewhere: so long for what was said to become durable
@@ -330,14 +331,13 @@ class ShardSeat:
     def _take_up(self, epoch: Epoch, standing: Standing, now: Now) -> list[Call]:
         taking = self._taking
         if taking is None or taking.epoch != epoch:
-            names = tuple(
-                member.name
-                for member in (self._roster.members if self._roster is not None else ())
-                if member.role == "reactionner"
-            )
-            taking = self._taking = _Taking(epoch, names)
+            members = self._roster.members if self._roster is not None else ()
+            waits = {
+                m.name: FENCE_S if m.active else FENCE_IDLE_S for m in members if m.role == "reactionner"
+            }
+            taking = self._taking = _Taking(epoch, tuple(waits))
             fence = Fence(self.shard, epoch)
-            calls = [Call(name, fence, FENCE_S, lane=f"fence/{self.shard}") for name in names]
+            calls = [Call(name, fence, wait_s, lane=f"fence/{self.shard}") for name, wait_s in waits.items()]
             handed = self.coming.usable(epoch, (self.copy.epoch, self.copy.n))
             if handed is not None and "retention" not in self._without:
                 taking.handed, taking.since_mono = handed, now.mono

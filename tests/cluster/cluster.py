@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,6 +64,7 @@ class Cluster:
         self.site: Site = write(plan, bed.folder)
         self.ledger = Ledger(self.site.runs, self.site.told)
         self.servers = tuple(bed.servers)[: plan.servers]
+        self.faults: list[Fault] = []  # all that was done to it
         self._peers: dict[str, Peer] = {}
         for server in self.servers if disk else ():
             bed[server].disk(self.site.work(server), disk)
@@ -218,7 +219,7 @@ class Cluster:
             found[name] = path.read_text().splitlines() if path.exists() else []
         return found
 
-    def spans(self, faults: Sequence[Fault] = ()) -> list[Span]:
+    def spans(self) -> list[Span]:
         """Return from when to when each daemon held each lease, from the keepers' logs.
 
         What has no end in the log ended with its server, if that died, or goes on.
@@ -226,7 +227,7 @@ class Cluster:
         found: list[Span] = []
         for server in self.servers:
             began: dict[tuple[str, str, int], float] = {}
-            deaths = [f.began for f in faults if f.server == server and f.kind == "dead"]
+            deaths = [f.began for f in self.faults if f.server == server and f.kind == "dead"]
             for match in _LEASE.finditer(self.log(f"keeper@{server}")):
                 what, lease, daemon, number, _, at = match.groups()
                 key = (lease, daemon, int(number))

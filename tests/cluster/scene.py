@@ -51,7 +51,7 @@ class Scene:
         self.bed = cluster.bed
         self.long = long
         self.began = boot()
-        self.faults: list[Fault] = []
+        self.faults = cluster.faults  # also those of scenes before this one
         self.to_tell: list[str] = []
         self.wrong: list[str] = []  # what the scenario itself found
         self.run = 0
@@ -66,7 +66,7 @@ class Scene:
     def over(self) -> None:
         """Note that every fault is over now."""
         now = boot()
-        self.faults = [Fault(f.server, f.began, min(f.ended, now), f.kind) for f in self.faults]
+        self.faults[:] = [Fault(f.server, f.began, min(f.ended, now), f.kind) for f in self.faults]
 
     def check(self, holds: bool, sentence: str) -> None:
         """Note what is wrong when something does not hold."""
@@ -82,7 +82,7 @@ class Scene:
 
     def spans(self, lease: str = "") -> list[Span]:
         """Return who held a lease (all) when."""
-        return [s for s in self.cluster.spans(self.faults) if lease in ("", s.lease)]
+        return [s for s in self.cluster.spans() if lease in ("", s.lease)]
 
     def resumed(self, at: float, limit_s: float = 30.0) -> float:
         """Wait until checks are ordered by an owner newer than those before `at`; return the seconds it took."""
@@ -166,7 +166,6 @@ def at(values: Sequence[float], of: str) -> float:
 def perform(scenario: Scenario, folder: Path, runs: int = 1, *, long: bool = False) -> Outcome:
     """Play a scenario `runs` times in one cluster made for it; return what came of it. Raises BedFailed."""
     began = time.monotonic()
-    figures: dict[str, list[float]] = {}
     with Bed(folder, scenario.plan.servers + scenario.servers_more) as bed:
         cluster = Cluster(bed, scenario.plan, faketime=scenario.faketime, disk=scenario.disk)
         scenario.prepare(Scene(cluster))
@@ -174,18 +173,25 @@ def perform(scenario: Scenario, folder: Path, runs: int = 1, *, long: bool = Fal
             cluster.start()
             cluster.flow()
         except NotReached as error:
-            return _outcome(scenario, runs, figures, (f"the cluster did not start: {error}",), None, began)
-        scene = Scene(cluster, long=long)
-        try:
-            for scene.run in range(runs):
-                for name, value in scenario.play(scene).items():
-                    figures.setdefault(name, []).append(value)
-        except NotReached as error:
-            scene.wrong.append(f"run {scene.run + 1}: {error}")
-        bed.heal()
-        scene.over()
-        found = scene.findings()
-        return _outcome(scenario, runs, figures, (*scene.wrong, *found.wrong), found, began)
+            return _outcome(scenario, runs, {}, (f"the cluster did not start: {error}",), None, began)
+        return play(scenario, cluster, runs, long=long)
+
+
+def play(scenario: Scenario, cluster: Cluster, runs: int = 1, *, long: bool = False) -> Outcome:
+    """Play a scenario `runs` times in a cluster that is whole; return what came of it."""
+    began = time.monotonic()
+    scene = Scene(cluster, long=long)
+    figures: dict[str, list[float]] = {}
+    try:
+        for scene.run in range(runs):
+            for name, value in scenario.play(scene).items():
+                figures.setdefault(name, []).append(value)
+    except NotReached as error:
+        scene.wrong.append(f"run {scene.run + 1}: {error}")
+    cluster.bed.heal()
+    scene.over()
+    found = scene.findings()
+    return _outcome(scenario, runs, figures, (*scene.wrong, *found.wrong), found, began)
 
 
 def _outcome(

@@ -27,6 +27,9 @@ def heard(**changes: float | bool) -> Heard:
         (heard(needs_lease=True, keeper_silent_s=-1.0, led_s=3.0), "dead"),
         (heard(needs_lease=True, keeper_silent_s=-1.0, led_s=1.0), "alive"),
         (heard(since_s=-1.0), "unknown"),
+        (heard(since_s=-1.0, keeper_silent_s=2.4), "unknown"),
+        (heard(since_s=-1.0, keeper_silent_s=2.6, led_s=0.1), "dead"),  # its server was lost with the last leader
+        (heard(since_s=-1.0, keeper_silent_s=-1.0, led_s=9.0), "unknown"),
         (heard(since_s=-1.0, missed=1, keeper_silent_s=-1.0, led_s=1.0), "suspect"),
         (heard(since_s=-1.0, missed=1, keeper_silent_s=-1.0, led_s=3.0), "dead"),
     ],

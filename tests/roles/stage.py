@@ -138,6 +138,7 @@ class Stage:
         self.version = "v1"
         self.schedulers: dict[str, Scheduler] = {}
         self.journals: dict[str, tuple[ClaimedAction, ...] | None] = {"react": ()}
+        self.resting: set[str] = set()  # reactionners that the leader has taken off
         self.leases: dict[str, int] = {}  # by scheduler: epoch
         self.refused: set[str] = set()  # schedulers that get no lease
         self.mute: set[str] = set()  # targets that answer nothing
@@ -178,7 +179,7 @@ class Stage:
             "pollers": ("poll",), "reactionners": tuple(self.journals), "brokers": ("brok",), **more,
         }  # fmt: skip
         placed = Placed(1, "All", self.version, owner, standby, **given)  # type: ignore[arg-type]
-        members = tuple(Member(name, "reactionner", "All", False, True) for name in self.journals)
+        members = tuple(Member(name, "reactionner", "All", False, name not in self.resting) for name in self.journals)
         roster = Roster(5, self.roster_n, "leader", members, (placed,))
         for scheduler in self.schedulers.values():
             scheduler.handle(roster, self.now)

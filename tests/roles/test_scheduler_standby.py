@@ -5,6 +5,7 @@ from daemons.wire.codec import decode_delta
 from daemons.wire.messages import (
     Copied,
     Failed,
+    Fence,
     Fenced,
     NotMine,
     Replicate,
@@ -319,3 +320,16 @@ def test_log_lines_that_only_this_scheduler_had_wait_for_its_first_durable_delta
     stage.release()
     stage.run(0.2)
     assert texts(take(stage)) == ["SERVICE ALERT: web1;http;CRITICAL;SOFT;1;broken"]
+
+
+def test_a_reactionner_that_the_leader_has_taken_off_is_waited_for_less_long():
+    """A server is lost: its reactionner will not answer the fence, and a second is a fifth of the take-over."""
+    stage = Stage()
+    stage.journals = {"works": (), "died": None}
+    stage.resting = {"died"}
+    stage.start()
+    stage.place("one")
+    stage.run(2.0)
+
+    waits = {call.to: call.timeout_s for call in stage.sent if isinstance(call.message, Fence)}
+    assert waits["died"] < waits["works"] <= 1.0

@@ -1,0 +1,45 @@
+"""The scenarios of the scorecard, each once: `-k F3` plays one. CI's quick set shares a cluster, the others are slow.
+
+Figures over many runs come from `make scorecard`; here each must keep its pass lines once.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.bed import Bed
+from tests.cluster.cluster import Cluster
+from tests.cluster.plan import Plan
+from tests.cluster.report import line_of
+from tests.cluster.scenarios import QUICK, SCENARIOS
+from tests.cluster.scene import Outcome, perform, play
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The cluster of the quick set: every scenario leaves it whole."""
+    with Bed(tmp_path_factory.mktemp("bed"), 3) as bed:
+        cluster = Cluster(bed, Plan())
+        cluster.start()
+        cluster.flow()
+        yield cluster
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", QUICK)
+def test_a_quick_scenario_keeps_its_pass_lines(name: str, running: Cluster) -> None:
+    running.wait_whole()
+    _kept(play(SCENARIOS[name], running))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("name", [name for name in SCENARIOS if name not in QUICK])
+def test_a_scenario_keeps_its_pass_lines(name: str, tmp_path: Path) -> None:
+    _kept(perform(SCENARIOS[name], tmp_path / "bed"))
+
+
+def _kept(outcome: Outcome) -> None:
+    print(line_of(outcome))
+    assert outcome.good, "\n".join([line_of(outcome), *outcome.wrong, *outcome.missed])

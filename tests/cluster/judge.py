@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from tests.cluster.ledger import Run, Told
 
-CUT_S = 1.0  # a result this young when its poller's server died may have died with it: its check runs again
+CUT_S = 1.5  # a result this young may not have been copied yet: it dies, or is cut off, with its server
 AGAIN_S = 1.0  # a check ordered again this soon was ordered before the result could be heard
 SETTLE_S = 4.0  # what happened later than this before the end may still be on its way
 RACE_S = 0.25  # between two runs that one poller starts for two owners in turn

@@ -157,10 +157,16 @@ class Outcome(Struct, frozen=True):
 
 
 def at(values: Sequence[float], of: str) -> float:
-    """Return the "max", "p99" or "median" of some values; negative ones mean "never" and count as the worst."""
-    ranked = sorted(FOREVER if v < 0 else v for v in values)
-    place = {"max": len(ranked) - 1, "p99": int(0.99 * (len(ranked) - 1)), "median": len(ranked) // 2}[of]
-    return ranked[place]
+    """Return the "max", "p99" or "median" of figures; negative ones mean "never" and count as the worst."""
+    return ranked([FOREVER if v < 0 else v for v in values], of)
+
+
+def ranked(values: Sequence[float], of: str) -> float:
+    """Return the "max", "p99" or "median" of some values, 0.0 when there are none."""
+    if not values:
+        return 0.0
+    in_order = sorted(values)
+    return in_order[{"max": len(in_order) - 1, "p99": int(0.99 * (len(in_order) - 1)), "median": len(in_order) // 2}[of]]
 
 
 def perform(scenario: Scenario, folder: Path, runs: int = 1, *, long: bool = False) -> Outcome:

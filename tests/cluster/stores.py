@@ -13,7 +13,7 @@ from daemons.wire.codec import decode, encode
 from daemons.wire.messages import Accepted, Submit, Submitted
 from tests.cluster.cluster import boot, until
 from tests.cluster.judge import Evidence, forgotten_s, holes_of, pauses, silence_s
-from tests.cluster.scene import Figures, Scene, at
+from tests.cluster.scene import Figures, Scene, ranked
 
 BROKERS = ("broker-master", "broker-spare")
 STORE = "server4"  # memcached has a server of its own: what is done to it is done to nothing else
@@ -205,8 +205,8 @@ def f14_store_fails(scene: Scene) -> Figures:
     mend()
     scene.cluster.wait_whole(60)
     return {
-        "delay added": max(0.0, at(hurt, "median") - at(calm, "median")),
-        "delay added, p99": max(0.0, at(hurt, "p99") - at(calm, "p99")),
+        "delay added": max(0.0, ranked(hurt, "median") - ranked(calm, "median")),
+        "delay added, p99": max(0.0, ranked(hurt, "p99") - ranked(calm, "p99")),
         "silence added": max(0.0, silent - quiet),
     }
 

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -115,6 +116,18 @@ def test_the_spare_of_the_parent_realm_takes_the_shard_of_a_child(
     servers.command("PROCESS_SERVICE_CHECK_RESULT;paris;works;2;said by hand")
     broker = servers.active("broker")[0].name
     wait_until(lambda: logged(servers, broker, "paris;works;CRITICAL"), 20, "a command reaches it")
+
+    own = next(shard for shard in before if shard != paris)
+    wait_until(lambda: copied(servers, "scheduler-spare", own), 30, "the spare has a copy of both")
+    again_at = time.time()
+    master = next(d for d in servers.daemons() if d.name == "scheduler-master")
+    os.kill(master.pid, signal.SIGKILL)
+    wait_until(
+        lambda: set(shards(servers).values()) == {"scheduler-spare"}, 15, "it runs both shards"
+    )
+    for key in ("paris/works", "this-machine/clock"):
+        wait_until(partial(ran_since, servers, key, again_at + TAKEN_S), 20, f"{key} goes on")
+    assert not twice([r for r in servers.runs() if r.began > again_at], servers.layout.retry_s)
 
 
 def ran_since(servers: Servers, key: str, at: float) -> bool:

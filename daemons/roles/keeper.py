@@ -290,14 +290,23 @@ class Keeper:
             return Done()
         promise = board.promises.names.get(f"shard/{message.shard}")
         promised = promise.epoch if promise is not None else 0
-        voters: Voters = (board.voter.voter_set, board.voter.voters)
+        # With an engine as board the keepers do not vote, and note claims all the same.
+        noting = tuple(v for v in board.voter.voters if v in self.by_index) or tuple(self.by_index)
+        voters: Voters = (board.voter.voter_set, noting)
         if isinstance(message, ClaimsAsk):
             return register.ask(message, promised, voters, now.mono)
         return register.claim(
             message, promised, voters, now.mono,
             counts=now.mono >= board.voter.quarantine and not board.voter.wants_copies(),
-            alone=len(voters[1]) == 2 and board.claims.degraded(now.mono),
+            alone=len(noting) == 2 and self._out_of_touch(board, now),
         )  # fmt: skip
+
+    def _out_of_touch(self, board: Board, now: Now) -> bool:
+        """Whether the only other server is silent, as voter or in the census."""
+        if board.claims.degraded(now.mono):
+            return True
+        ages = [self._server_seen(name, board, now).age_s for name in self.others]
+        return all(age < 0 or age > self.terms.lease_s for age in ages)
 
     # -- beats and leases
 

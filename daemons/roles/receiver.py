@@ -1,6 +1,7 @@
 """The receiver: takes external commands and passive results, and sees each to whoever owns its host.
 
-Nothing is answered before it is in the spool on disk, and nothing leaves the spool before a scheduler
+Nothing is answered before it is in the spool on disk, here and at a receiver of another server if one
+is up (second_spool.py), and nothing leaves the spool before a scheduler
 says that it is durable there. Every owner gets every line, under an id made at entry, and applies those
 for its own hosts: so the receiver needs no map of hosts, and a spare one is as good as the active one.
 """
@@ -14,6 +15,7 @@ from daemons.model.clock import Now
 from daemons.model.cluster import Cluster
 from daemons.roles.highest import Highest
 from daemons.roles.role import Call, Unexpected, Wait
+from daemons.roles.second_spool import HOLD_S, SecondSpool
 from daemons.roles.standing import Standing
 from daemons.rules.commands import Refused, parse, route
 from daemons.wire.messages import (
@@ -58,6 +60,7 @@ class Pending(Struct):
     foreign: dict[int, str] = field(
         default_factory=dict
     )  # shards without its host, at that version
+    hold_mono: float = 0.0  # a copy: sent only after that, its own receiver has been silent then
 
 
 class Link:
@@ -93,6 +96,9 @@ class Receiver:
         self.standing = Standing(name, "receiver", instance, pid)
         self.highest = Highest(durable)
         self.spool_trouble = ""
+        self._second = SecondSpool(name, cluster)
+        self._holds: dict[str, float] = {}  # copies on their way to the disk: not sent before, mono
+        self._problems: list[str] = []
         self._arriving: dict[str, tuple[Submitted, float]] = {}  # not on disk yet; since, mono
         self._writing: set[str] = set()  # of those: under way to the disk
         self._pending: dict[str, Pending] = {}
@@ -104,7 +110,7 @@ class Receiver:
         self._stop_by = 0.0
         self._counts = dict.fromkeys(
             ("commands_taken", "commands_done", "commands_refused", "commands_foreign",
-             "commands_shed"), 0
+             "commands_shed", "copies_taken", "copies_dropped"), 0
         )  # fmt: skip
         for item in spooled:
             self._enter(item)
@@ -114,8 +120,8 @@ class Receiver:
     def handle(self, message: Message, now: Now) -> Message | Wait:
         """Take lines from modules and operators; obey the newest arbiter. Raises Unexpected."""
         match message:
-            case Submit(items=items):
-                return self._submitted(items, now)
+            case Submit():
+                return self._submitted(message, now)
             case Roster():
                 return self._enrol(message, now)
             case Shutdown():
@@ -129,6 +135,8 @@ class Receiver:
         """Return the beat, one write to the spool for all that came, and what is due to schedulers."""
         calls = self.standing.beat((), self.report(), now)
         calls += self._spool()
+        calls += self._second.calls(now)
+        self._problems = self._second.problems(now)
         for scheduler in self._shards_at:
             calls += self._send(scheduler, now)
         return calls
@@ -139,6 +147,9 @@ class Receiver:
             case Spool() as spool:
                 self._spooled(spool, answer)
                 return [c for scheduler in self._shards_at for c in self._send(scheduler, now)]
+            case Submit() if call.lane == "copy":
+                self._second.answered(call, answer, now)
+                return []
             case Submit(items=items):
                 self._answered_for(call.to, items, answer, now)
                 return self._send(call.to, now)
@@ -160,7 +171,8 @@ class Receiver:
         roster = self.standing.roster
         figures = {name: float(count) for name, count in self._counts.items()}
         figures["spooled"] = len(self._pending)
-        problems = [self.spool_trouble] if self.spool_trouble else []
+        figures["commands_one_server"] = self._second.alone
+        problems = [*([self.spool_trouble] if self.spool_trouble else ()), *self._problems]
         if len(self._pending) > self.spool_max // 2:
             problems.append(f"{len(self._pending)} commands wait for a scheduler to take them")
         return Report(
@@ -174,21 +186,31 @@ class Receiver:
 
     # -- in
 
-    def _submitted(self, items: tuple[Submitted, ...], now: Now) -> Accepted | Wait:
-        """Answer for the lines once they are on disk, or after a while for those that are."""
+    def _submitted(self, asked: Submit, now: Now) -> Accepted | Wait:
+        """Answer for the lines once they are on two disks, or after a while for those on one."""
+        copies = self._second.is_copy(asked.sender)
+        if copies:
+            self._drop_copies(asked.finished)
         safe: list[str] = []
         refused: dict[str, str] = {}
         waits_until = 0.0
-        for item in items:
+        for item in asked.items:
             if item.id in self._pending or item.id in self._finished:
-                safe.append(item.id)
+                if self._second.safe(item.id, now):
+                    safe.append(item.id)
+                else:
+                    waits_until = max(waits_until, now.mono + SPOOL_WAIT_S)
                 continue
             if item.id not in self._arriving and (why := self._refusal(item)):
                 refused[item.id] = why
                 continue
             if item.id not in self._arriving:
                 self._arriving[item.id] = (item, now.mono)
-                self._counts["commands_taken"] += 1
+                self._counts["copies_taken" if copies else "commands_taken"] += 1
+                if copies:
+                    self._holds[item.id] = now.mono + HOLD_S
+                else:
+                    self._second.offer(item, now)
             waits_until = max(waits_until, self._arriving[item.id][1] + SPOOL_WAIT_S)
         if now.mono < waits_until:
             return Wait(waits_until)
@@ -204,6 +226,13 @@ class Receiver:
         full = len(self._pending) + len(self._arriving) >= self.spool_max
         return SPOOL_FULL if full else ""
 
+    def _drop_copies(self, finished: tuple[str, ...]) -> None:
+        """Another receiver says that its scheduler has these."""
+        for line_id in finished:
+            pending = self._pending.get(line_id)
+            if pending is not None and pending.hold_mono:
+                self._finish(pending, "copies_dropped")
+
     def _enter(self, item: Submitted) -> None:
         """Have a line that is on disk sent to the schedulers."""
         command = parse(item.line)
@@ -214,7 +243,8 @@ class Receiver:
             self._forget.append(item.id)
             self._counts["commands_refused"] += 1
             return
-        self._pending[item.id] = Pending(item, route(command))
+        hold_mono = self._holds.pop(item.id, 0.0)
+        self._pending[item.id] = Pending(item, route(command), hold_mono=hold_mono)
 
     # -- the spool
 
@@ -253,6 +283,7 @@ class Receiver:
                 shards_at[placed.scheduler] = (*there, placed.id)
         self._shards_at = dict(sorted(shards_at.items()))
         self._links = {s: self._links.get(s) or Link() for s in self._shards_at}
+        self._second.enrol(self.standing)
         versions = {placed.id: placed.version for placed in self.standing.shards}
         if versions != self._versions:
             self._versions = versions
@@ -270,6 +301,8 @@ class Receiver:
         for pending in self._pending.values():
             if len(batch) >= BATCH:
                 break
+            if now.mono < pending.hold_mono:
+                continue
             asked = link.asked.get(pending.item.id)
             if asked is None and len(link.asked) >= WINDOW:
                 break
@@ -336,6 +369,7 @@ class Receiver:
     def _finish(self, pending: Pending, figure: str) -> None:
         self._counts[figure] += 1
         del self._pending[pending.item.id]
+        self._second.finished(pending.item.id)
         for link in self._links.values():
             link.asked.pop(pending.item.id, None)
         self._forget.append(pending.item.id)

@@ -503,6 +503,7 @@ class Submit(Struct, frozen=True, array_like=True, tag=True):
 
     sender: str
     items: tuple[Submitted, ...]
+    finished: tuple[str, ...] = ()  # between receivers: copies that are needed no more
 
 
 class Accepted(Struct, frozen=True, array_like=True, tag=True):

@@ -39,6 +39,7 @@ RETRY_S = 0.5
 ANSWER_S = 5.0  # beyond the wait: a page of deltas may be large
 STOP_S = 2.0  # for a feed under way, when asked to end
 FEED_S = 30.0  # a module may be rotating its file
+POKE_S = 5.0  # so often a module that failed is offered again what waits for it
 
 Position = tuple[Epoch, int]  # of the last delta that all modules have: (epoch, n)
 
@@ -97,6 +98,8 @@ class Broker:
         self.stopping = False
         self._stop_by = 0.0
         self.module_trouble = ""
+        self._waiting = 0  # feeds that wait on disk for a module
+        self._poke_mono = 0.0
         self._positions = dict(positions or {})
         self._streams: dict[int, Stream] = {}
         self._owners: dict[int, str] = {}  # scheduler by shard
@@ -156,6 +159,7 @@ class Broker:
         figures = {name: float(count) for name, count in self._counts.items()}
         figures["lag_s"] = max((s.lag_s for s in self._streams.values()), default=0.0)
         figures["streams"] = len(self._streams)
+        figures["feeds_waiting"] = self._waiting
         return Report(
             active=bool(self._streams),
             epoch=self.standing.epoch,
@@ -208,6 +212,10 @@ class Broker:
         if stream.feed is not None:
             stream.feeding = True
             return [Call("modules", stream.feed, timeout_s=FEED_S)]
+        if self._waiting and now.mono >= self._poke_mono and stream.position is not None:
+            self._poke_mono = now.mono + POKE_S
+            stream.feed, stream.feeding = Feed(shard, *stream.position, ()), True
+            return [Call("modules", stream.feed, timeout_s=FEED_S)]
         stream.asking = owner  # an answer of an owner asked before is not waited for
         if not owner or self.stopping:
             return []
@@ -251,7 +259,7 @@ class Broker:
         stream = self._streams.get(feed.shard)
         if isinstance(answer, Fed):
             self._counts["log_lines_fed"] += answer.lines
-            self.module_trouble = ""
+            self._note_failing(answer)
             if stream is None or not _same(stream.feed, feed):
                 return  # the stream was left meanwhile: another broker has gone on by now
             stream.position, stream.feed, stream.feeding = position, None, False
@@ -264,6 +272,21 @@ class Broker:
         if stream is not None and _same(stream.feed, feed):
             stream.feeding = False
             stream.due_mono = now.mono + RETRY_S
+
+
+    def _note_failing(self, fed: Fed) -> None:
+        """Remember which modules do not take what they are given; it waits for them."""
+        why = "; ".join(fed.failing)
+        trouble = (
+            f"a broker module does not take what it is given, {fed.waiting} feeds wait for it: {why}"
+            if why
+            else ""
+        )
+        if trouble and not self.module_trouble:
+            log.error("cannot feed module why=%r waiting=%d", why, fed.waiting)
+        elif self.module_trouble and not trouble:
+            log.info("feeds all modules again")
+        self.module_trouble, self._waiting = trouble, fed.waiting
 
 
 def _same(mine: Feed | None, feed: Feed) -> bool:

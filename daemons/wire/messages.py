@@ -598,6 +598,8 @@ class Fed(Struct, frozen=True, array_like=True, tag=True):
     epoch: Epoch
     n: int
     lines: int = 0  # log lines among what was fed
+    failing: tuple[str, ...] = ()  # modules that do not take it, and why; it waits for them on disk
+    waiting: int = 0  # feeds that wait so
 
 
 class Journal(Struct, frozen=True, array_like=True, tag=True):

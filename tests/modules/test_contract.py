@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemons.modules.api import Setting
+from daemons.modules.backlog import Backlog
 from daemons.modules.livestatus import Livestatus
-from daemons.modules.service import BrokerModules
+from daemons.modules.service import RETRY_S, BrokerModules
 from daemons.modules.simple_log import SimpleLog
 from daemons.wire.codec import encode
 from daemons.wire.messages import Delta, Failed, Fed, Feed, LogLine
@@ -162,16 +163,77 @@ class Flaky(SimpleLog):
             raise OSError(28, "no space left on device")
 
 
-def test_a_module_that_failed_half_way_leaves_no_line_twice_and_the_others_go_on(tmp_path):
+class Monotonic:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def two(tmp_path: Path, clock: Monotonic) -> tuple[Flaky, BrokerModules]:
+    """A module that fails when told and one that never does, under one service."""
     flaky = Flaky(setting(tmp_path, Clock()))
     steady = SimpleLog(setting(tmp_path / "steady", Clock()))
-    service = BrokerModules({"flaky": flaky, "steady": steady}, tmp_path / "positions")
+    modules = {"flaky": flaky, "steady": steady}
+    return flaky, BrokerModules(modules, tmp_path / "positions", clock)
+
+
+def test_a_module_that_fails_holds_up_no_other_and_catches_up(tmp_path):
+    clock = Monotonic()
+    flaky, service = two(tmp_path, clock)
+    flaky.fails = 2
+    answer = service.apply(feed(1, 2, 3, 4))
+    assert isinstance(answer, Fed)
+    assert answer.failing == ("flaky: [Errno 28] no space left on device",)
+    assert answer.waiting == 1
+    assert len(lines_in(tmp_path / "steady")) == 4
+    assert service.positions() == {0: (5, 4)}  # the scheduler may let go of it
+
+    service.apply(feed(5))
+    clock.now += RETRY_S
+    assert service.apply(feed(6)).waiting == 3  # fails once more
+    clock.now += RETRY_S
+    assert service.apply(Feed(0, 5, 6, ())) == Fed(0, 5, 6)
+    assert lines_in(tmp_path) == lines_in(tmp_path / "steady")
+    assert len(lines_in(tmp_path)) == 6
+
+
+def test_what_waits_for_a_module_outlives_the_broker(tmp_path):
+    clock = Monotonic()
+    flaky, service = two(tmp_path, clock)
+    flaky.fails = 1
+    service.apply(feed(1, 2))
+    service.close()
+    _, service = two(tmp_path, clock)
+    assert service.positions() == {0: (5, 2)}
+    service.apply(feed(3))
+
+    assert lines_in(tmp_path) == lines_in(tmp_path / "steady")
+    assert len(lines_in(tmp_path)) == 3
+
+
+def test_when_every_module_fails_the_scheduler_keeps_it(tmp_path):
+    flaky = Flaky(setting(tmp_path, Clock()))
+    service = BrokerModules({"flaky": flaky}, tmp_path / "positions", Monotonic())
     flaky.fails = 2
     answers = [service.apply(feed(1, 2, 3, 4)) for _ in range(3)]
 
     assert [type(answer) for answer in answers] == [Failed, Failed, Fed]
-    assert lines_in(tmp_path) == lines_in(tmp_path / "steady")
     assert len(lines_in(tmp_path)) == 4
+
+
+def test_what_waits_is_bounded_and_the_module_is_told_of_the_gap(tmp_path):
+    backlog = Backlog(tmp_path / "backlog", bytes_max=3 * len(delta(1)) + 20)
+    for n in range(1, 7):
+        backlog.add("m", feed(n))
+    kept = []
+    for seq, waiting in backlog.waiting("m"):
+        kept.append((waiting.n, waiting.gap))
+        backlog.drop("m", seq)
+
+    assert backlog.shed == 6 - len(kept)
+    assert kept[0][1] and kept[-1] == (6, False)
+    assert backlog.modules() == set()
 
 
 def test_a_module_added_later_goes_on_where_the_others_are(tmp_path):

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from daemons.config.complain import Complaints, did_you_mean
 from daemons.config.groups import GroupDef, nest, pick
 from daemons.config.lexer import Block
+from daemons.config.schema import ONE_OF
 from daemons.config.values import letters, number, words, yes
 from daemons.model.objects import Contact, Group, Way
 
@@ -133,6 +134,13 @@ class _Reader:
                 )
             elif period not in self._periods:
                 self._undefined(label, block, attr, "time period", period, self._periods)
+        ambiguous = attrs.get("on_ambiguous", "")
+        if ambiguous and ambiguous not in ONE_OF["on_ambiguous"]:
+            self._complaints.error(
+                f"{label}: on_ambiguous is {' or '.join(ONE_OF['on_ambiguous'])},"
+                f" not '{ambiguous}'",
+                block.where_of("on_ambiguous"),
+            )
         return Way(
             name=name,
             host_notifications_enabled=_says(attrs, "host_notifications_enabled", True),
@@ -148,6 +156,7 @@ class _Reader:
             host_notification_commands=words(attrs.get("host_notification_commands", "")),
             service_notification_commands=words(attrs.get("service_notification_commands", "")),
             min_business_impact=int(number(attrs.get("min_business_impact", "0")) or 0),
+            on_ambiguous=ambiguous,
         )
 
     def _options(

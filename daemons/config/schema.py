@@ -96,7 +96,7 @@ _CHECKED_RENAMED = {
     "criticity": "business_impact",
 }
 _NOTIFIED = _types(
-    text="host_notification_period service_notification_period",
+    text="host_notification_period service_notification_period on_ambiguous",
     bool="host_notifications_enabled service_notifications_enabled",
     number="min_business_impact",
     list="""host_notification_commands host_notification_options service_notification_commands
@@ -417,6 +417,7 @@ OURS: dict[str, AttrType] = {
     "split_policy": "text",
     "split_delay": "number",
     "failback": "text",
+    "on_ambiguous": "text",
     "voters": "list",
     "lease_margin": "number",
     "lease_timeout": "number",
@@ -429,6 +430,7 @@ ONE_OF: dict[str, tuple[str, ...]] = {
     "board": ("keepers", "etcd", "single"),
     "split_policy": ("takeover", "hold"),
     "failback": ("hold_down", "manual", "never"),
+    "on_ambiguous": ("resend", "skip"),
 }
 
 MAIN_RENAMED = {

@@ -98,6 +98,7 @@ class Way(Struct, frozen=True, array_like=True, kw_only=True):
     host_notification_commands: tuple[str, ...] = ()  # "name!arg"
     service_notification_commands: tuple[str, ...] = ()
     min_business_impact: int = 0
+    on_ambiguous: str = ""  # "resend", "skip"; "" = as the main file says
 
 
 class Contact(Struct, frozen=True, array_like=True, kw_only=True):

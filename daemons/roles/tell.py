@@ -173,13 +173,13 @@ class Teller:
                 if not verdict.send:
                     continue
                 for command in _commands(way, item.is_host):
-                    if self._plan(item, name, command, kind, reason, now, author, comment):
+                    if self._plan(item, name, way, command, kind, reason, now, author, comment):
                         sent[name] = None
         return list(sent)
 
     def _plan(
-        self, item: Item, contact: str, command: str, kind: str, reason: str, now: Now, author: str,
-        comment: str,
+        self, item: Item, contact: str, way: Way, command: str, kind: str, reason: str, now: Now,
+        author: str, comment: str,
     ) -> bool:  # fmt: skip
         state, status = self._state, item.status
         action_id = self._id(item, contact, command, kind, reason)
@@ -212,6 +212,7 @@ class Teller:
                 tagged_command=run.tagged_line, env=run.env,
                 timeout_s=run.timeout_s, reactionner_tag=run.reactionner_tag, tagged=tagged,
                 planned_wall=now.wall, epoch=state.epoch,
+                once=(way.on_ambiguous or state.globals.settings.get("on_ambiguous")) == "skip",
             ),
             now,
         )  # fmt: skip

@@ -251,6 +251,7 @@ def test_settings_are_kept_and_the_last_wins() -> None:
     ("line", "expected"),
     [
         ("split_policy=guess", "split_policy 'guess' is not one of takeover, hold"),
+        ("on_ambiguous=perhaps", "on_ambiguous 'perhaps' is not one of resend, skip"),
         ("lease_s=soon", "lease 'soon' is not a number"),
         ("enable_notifications=2", "enable_notifications '2' is neither 1 nor 0"),
         ("interval_length=0", "interval_length '0' is not at least 1"),

@@ -214,7 +214,7 @@ def test_a_contact_is_one_way_and_may_share_others() -> None:
     text = (
         "define notificationway{\nnotificationway_name sms\nhost_notification_period always\n"
         "service_notification_period always\nhost_notification_commands ok!1,ok!2\n"
-        "service_notification_commands ok\nmin_criticity 4\n}\n"
+        "service_notification_commands ok\nmin_criticity 4\non_ambiguous skip\n}\n"
         "define contact{\ncontact_name bob\nnotificationways sms\nemail b@x\n_ROOM 5\n}\n"
     )
     found = loaded(text, BASE)
@@ -226,6 +226,7 @@ def test_a_contact_is_one_way_and_may_share_others() -> None:
         "r",
     )
     assert [w.name for w in bob.ways] == ["sms"] and bob.ways[0].min_business_impact == 4
+    assert (bob.ways[0].on_ambiguous, ann.ways[0].on_ambiguous) == ("skip", "")
     assert bob.ways[0].host_notification_commands == ("ok!1", "ok!2")
     assert bob.ways[0].host_notification_options == ("n",)
     assert (bob.email, bob.custom) == ("b@x", {"ROOM": "5"})

@@ -144,3 +144,20 @@ def test_an_owner_that_does_not_hold_the_shard_is_asked_again_later():
     assert none(role.tick(at(1.2)), TakeBroks)
 
     assert one(role.tick(at(2)), TakeBroks).to == "s1"
+
+
+def test_a_module_that_fails_while_others_do_not_is_shown_and_offered_again():
+    role = broker({0: (5, 17)})
+    call = one(role.tick(at(1)), TakeBroks)
+    (feed,) = role.answered(call, Broks(0, 5, (delta(18),), 5, 17), at(1.1))
+    fed = Fed(0, 5, 18, failing=("graphite: refused",), waiting=1)
+    role.answered(feed, fed, at(1.2))
+    assert "graphite: refused" in role.report().problems[0]
+    again = one(role.tick(at(2)), Feed)
+    assert (again.message.n, again.message.deltas) == (18, ())
+
+    ask = one(role.answered(again, fed, at(2.1)), TakeBroks)
+    assert (ask.message.epoch, ask.message.n) == (5, 18)
+    again = one(role.answered(ask, Broks(0, 5, (), 5, 18), at(8)), Feed)
+    role.answered(again, Fed(0, 5, 18), at(8.1))
+    assert role.report().problems == ()

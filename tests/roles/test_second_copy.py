@@ -4,6 +4,7 @@ import pytest
 
 from daemons.ha.claims import ClaimRegister
 from daemons.model.cluster import Cluster, ServerDef
+from daemons.model.objects import Contact, Globals, Way
 from daemons.roles.outbox import REPEATS_MAX
 from daemons.wire.claims import ActionClaim, ActionsEnded, ClaimActions, ClaimsAsk
 from daemons.wire.messages import ClaimedAction, Failed, Fenced, Ran
@@ -128,9 +129,30 @@ def test_a_handler_that_nobody_claimed_runs_and_one_that_somebody_did_is_skipped
         assert len(stage.take(to="two", name="other").actions) == runs
 
 
-def handled():
-    from daemons.model.objects import Globals
+@pytest.mark.parametrize("where", ["way", "main file"])
+def test_a_notification_is_skipped_when_in_doubt_where_that_is_wanted(where):
+    ways = ("skip", {}) if where == "way" else ("", {"on_ambiguous": "skip"})
+    stage = Kept(body(contacts=(sent(ways[0]),), globals=Globals(settings=ways[1])))
+    action = planned(stage)
+    assert action.once
+    stage.claims(action)
+    stage.server_one_dies()
+    stage.run(6.0)
 
+    assert not stage.take(to="two", name="other").actions
+    assert stage.schedulers["two"].seats[1].owned.figures()["actions_skipped"] == 1
+
+
+def sent(on_ambiguous: str) -> Contact:
+    commands = ("tell-service",)
+    way = Way(
+        host_notification_commands=commands, service_notification_commands=commands,
+        on_ambiguous=on_ambiguous,
+    )  # fmt: skip
+    return Contact(name="ann", email="ann@example.org", ways=(way,))
+
+
+def handled():
     return Globals(
         max_service_check_spread_s=1.0, max_host_check_spread_s=1.0, enable_event_handlers=True,
         global_service_event_handler="repair",

@@ -14,13 +14,15 @@ import psutil
 from msgspec import Struct, json
 
 from daemons.cli.configuration import arbiter_complaint, read_configuration
-from daemons.cli.reach import Keys, default_workdir, operator_peer, port_of
+from daemons.cli.reach import WORKDIR, Keys, default_workdir, operator_peer, port_of
 from daemons.model.cluster import Cluster, ServerDef
 from daemons.net.client import Refused, Unreachable
+from daemons.net.documents import SUFFIX
 from daemons.net.home import Bundle, Home, NoHome, alive
 from daemons.net.secret import BadSecret, make_operator_key, make_secret
 from daemons.net.supervise import Running
 from daemons.wire.codec import decode, encode
+from daemons.wire.configuration import CONFIGURATION
 from daemons.wire.messages import Census, CensusAsk
 
 START_S = 30.0  # until every daemon of the server has beaten once
@@ -80,7 +82,10 @@ def prepare(files: tuple[str, ...], named: str, workdir: str, say: Say) -> Home:
     for complaint in loaded.complaints:
         if complaint.severity == "error":
             say(str(complaint))
-    if loaded.cluster is None or any(c.severity == "error" for c in loaded.complaints):
+    if loaded.cluster is None or not loaded.good:
+        if (home := _last_good(Home(workdir or (default_workdir(loaded.cluster) if loaded.cluster else WORKDIR)))):
+            say("the files are not good: the daemons start as before, with the configuration last committed")
+            return home
         raise BadConfiguration("the configuration is not good: nothing was started (shinken verify says more)")
     cluster = loaded.cluster
     server = this_server(cluster, named)
@@ -95,6 +100,15 @@ def prepare(files: tuple[str, ...], named: str, workdir: str, say: Say) -> Home:
     except OSError as error:
         raise CannotStart(f"work folder {home.path}: {error.strerror}") from error
     return home
+
+
+def _last_good(home: Home) -> Home | None:
+    """Return `home` if a cluster was started in it that has committed a configuration; this server has a copy."""
+    try:
+        home.read()
+    except (NoHome, OSError):
+        return None
+    return home if (home.spool / "documents" / f"{CONFIGURATION}{SUFFIX}").exists() else None
 
 
 def stop(workdir: str, say: Say) -> int:

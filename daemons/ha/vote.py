@@ -108,6 +108,12 @@ class Voter:
         promise = self.promised(name)
         self.promises.put(name, replace(promise, floor=max(promise.floor, version_no)))
 
+    def set_floor(self, version_no: int) -> None:
+        """Refuse claims on every shard with a version below `version_no`: that of the newest leader's commit."""
+        for name, promise in list(self.promises.names.items()):
+            if name.startswith("shard/"):
+                self.promises.put(name, replace(promise, floor=version_no))
+
     # -- votes lost or never had
 
     def copy(self) -> VotesCopy:

@@ -37,6 +37,23 @@ def next_epoch(seen: Epoch, server: int, generation: int = 1) -> Epoch:
     return max(above, generation * N_MAX + 1) * SERVERS_MAX + server
 
 
+ROSTERS_MAX = 1 << 20  # of one leader from one configuration
+
+
+def roster_n(before: int, config_n: int) -> int:
+    """Return the number of the next roster after `before`, planned from configuration `config_n`.
+
+    The configuration's number is its upper part, so that one number says which of two orders is newer and
+    whether it is from a configuration older than the committed one (`config_floor`).
+    """
+    return max(before, config_floor(config_n)) + 1
+
+
+def config_floor(config_n: int) -> int:
+    """Return what every roster number from configuration `config_n` or a later one is above."""
+    return config_n * ROSTERS_MAX
+
+
 class DaemonDef(Struct, frozen=True, kw_only=True):
     """One daemon as the configuration defines it; durations in seconds."""
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from daemons.ha.dispatch import Seen, View, plan
 from daemons.ha.health import Health, Heard, judge
 from daemons.model.clock import Mono, Now
-from daemons.model.cluster import Cluster, DaemonDef, Epoch, epoch_n
+from daemons.model.cluster import Cluster, DaemonDef, Epoch, epoch_n, roster_n
 from daemons.roles.compiled import Compiled
 from daemons.roles.configuring import Configuring
 from daemons.roles.documents import Documents
@@ -424,7 +424,7 @@ class Arbiter:
         self.members, self.placed = fresh.members, fresh.shards
         if self.told_config != self.compiled.config:
             self.told_config, self.told_mono = self.compiled.config, now.mono
-        self.n += 1
+        self.n = roster_n(self.n, self.configuring.n)
         if fresh.why:
             self.why = "; ".join(fresh.why)
             self.history = (*self.history[-49:], self.why)

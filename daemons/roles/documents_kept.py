@@ -165,6 +165,11 @@ class KeptDocuments:
         data = known.data[at : at + PAGE_BYTES_MAX]
         return Recalled(asked.doc, known.epoch, known.n, known.digest, asked.page, pages, data)
 
+    def number(self, doc: str) -> int:
+        """Return the number of the version that is here, 0 when there is none."""
+        known = self.stored.get(doc)
+        return known.n if known is not None else 0
+
     def seen(self) -> tuple[DocSeen, ...]:
         """Return what the census says of them."""
         return tuple(DocSeen(d.doc, d.epoch, d.n, d.digest) for _, d in sorted(self.stored.items()))

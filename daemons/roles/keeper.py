@@ -17,7 +17,7 @@ from daemons.ha.lease import Held
 from daemons.ha.promises import Promises, no_promises
 from daemons.ha.terms import Terms
 from daemons.model.clock import Mono, Now
-from daemons.model.cluster import Cluster, DaemonDef, Epoch, ServerDef, object_id
+from daemons.model.cluster import Cluster, DaemonDef, Epoch, ServerDef, config_floor, object_id
 from daemons.roles.documents_kept import KeptDocuments
 from daemons.roles.lease_log import LeaseLog
 from daemons.roles.role import Call, Unexpected, Wait
@@ -34,6 +34,7 @@ from daemons.wire.board import (
     VotesCopy,
 )
 from daemons.wire.claims import ActionsEnded, ClaimActions, ClaimsAsk
+from daemons.wire.configuration import CONFIGURATION
 from daemons.wire.documents import Keep, Recall, StoreDocument
 from daemons.wire.messages import (
     CODE_UNKNOWN,
@@ -248,6 +249,7 @@ class Keeper:
                     self.census[server] = (now.mono, answer)
             case StoreDocument():
                 self.documents.stored_now(call.message, answer, _promised(board))
+                board.voter.set_floor(config_floor(self.documents.number(CONFIGURATION)))
             case AskWitnesses():
                 self.witness.answered(answer)
             case StartDaemon(name):

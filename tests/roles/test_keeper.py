@@ -1,13 +1,16 @@
 """The keeper by hand: beats become leases, ends become vouching and restarts, questions get a census."""
 
+from hashlib import sha256
+
 import msgspec
 
 from daemons.ha.terms import Terms
 from daemons.model.clock import Mono, Now, Wall
-from daemons.model.cluster import Cluster, DaemonDef, ServerDef
+from daemons.model.cluster import Cluster, DaemonDef, ServerDef, epoch, roster_n
 from daemons.roles.keeper import RESTART_S, Keeper, voters_of
 from daemons.roles.role import Call, Wait
 from daemons.wire.board import Gone, Round
+from daemons.wire.documents import Keep, Kept, StoreDocument
 from daemons.wire.messages import (
     Beat,
     Census,
@@ -237,3 +240,28 @@ def test_a_server_that_never_answered_was_never_heard():
     census = stage.keeper.handle(CensusAsk(), stage.now)
 
     assert [(s.name, s.age_s) for s in census.servers] == [("server2", -1.0)]
+
+
+def test_a_claim_from_a_configuration_older_than_the_committed_one_wins_nothing():
+    """A late order: the scheduler would run what is no longer configured."""
+    stage = Stage()
+    stage.started()
+    stage.run(4.0)
+    stage.held("shard/1", seconds=0.2)  # the voter knows the shard
+    stage.beat()
+    digest = sha256(b"files").hexdigest()
+    keep = Keep("configuration", epoch(1, 9, 0), 3, digest, 0, 1, b"files")
+    assert isinstance(stage.keeper.handle(keep, stage.now), Wait)
+    (store,) = [c for c in stage.keeper.tick(stage.now) if isinstance(c.message, StoreDocument)]
+    stage.keeper.answered(store, Done(), stage.now)
+    assert stage.keeper.handle(keep, stage.now) == Kept("configuration", epoch(1, 9, 0), 3)
+
+    def claim(n):
+        for _ in range(20):
+            want = Want("shard/1", epoch(1, 9, 0), n)
+            answer = stage.keeper.handle(Beat("sched", "scheduler", "i1", 42, (want,)), stage.now)
+            stage.run(0.2)
+        return answer.held
+
+    assert claim(roster_n(0, 2)) == ()
+    assert [lease.name for lease in claim(roster_n(0, 3))] == ["shard/1"]

@@ -61,6 +61,7 @@ class Setup(Struct, frozen=True, kw_only=True):
     faults_s: float = 60.0
     settle_s: float = 60.0
     without: frozenset[str] = frozenset()  # protections taken away
+    older: tuple[str, ...] = ()  # servers of an older release
 
     @property
     def two_sided(self) -> bool:
@@ -142,6 +143,7 @@ class World:
         self.setup = setup
         self.without = setup.without
         self.sim = Sim(seed, tick_s=0.08, lies_after_s=8.0 if "persist" in self.without else 1e9)
+        self.sim.older = frozenset(setup.older)
         self.sim.instead = weaker.instead(self.without)
         self.cluster = definitions(setup.servers)
         self.terms = Terms(split_policy=setup.split_policy)

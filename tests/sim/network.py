@@ -17,6 +17,7 @@ from daemons.model.clock import Mono, Now, Wall
 from daemons.roles.role import Call, Role, Unexpected, Wait
 from daemons.wire.codec import decode, encode
 from daemons.wire.messages import FROM_PEERS, Failed, Message
+from tests.sim.older import as_older, refused
 
 WALL = 1_800_000_000.0
 LATE_S = 4.0
@@ -186,6 +187,7 @@ class Sim:
         self.lies_after_s = lies_after_s
         self.now_s = 0.0
         self.faults = 0.0  # share of calls that do not simply arrive
+        self.older: frozenset[str] = frozenset()  # servers of an older release
         self.cut: set[tuple[str, str]] = set()  # (from server, to server)
         self.serial = 0
         self.heap: list[tuple[float, int, Node | None, int, Callable[[], None]]] = []
@@ -256,13 +258,14 @@ class Sim:
             self.later(delay_s, node, lambda: once(Failed("refused")))
             return
         fate = self._fate(node, target)
-        body = encode(call.message)
+        old = bool({node.server.name, target.server.name} & self.older)
+        body = as_older(encode(call.message)) if old else encode(call.message)
         self.digest = zlib.crc32(body, self.digest)
 
         def reply(answer: Message) -> None:
             if fate == "answer lost" or there[::-1] in self.cut:
                 return
-            data = encode(answer)
+            data = as_older(encode(answer)) if old else encode(answer)
             self.digest = zlib.crc32(data, self.digest)
             self.later(self.random.uniform(*HOP_S), node, lambda: once(decode(data)))
 
@@ -270,6 +273,8 @@ class Sim:
             message = decode(body)
             assert type(message) in FROM_PEERS, type(message)
             answer = self.instead(target, message)
+            if answer is None and target.server.name in self.older:
+                answer = refused(body)
             if answer is not None:
                 reply(answer)
                 return

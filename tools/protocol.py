@@ -24,6 +24,7 @@ OTHERS = {
     "documents": "documents at the keepers",
     "operations": "operations: what an operator orders, and handing over",
     "configuration": "the configuration",
+    "stores": "a scheduler's retention stores",
 }
 BEGIN = "<!-- messages: begin (written by tools/protocol.py) -->"
 END = "<!-- messages: end -->"

@@ -182,7 +182,7 @@ def _scheduler(
     from daemons.net.retain import open_retention
     from daemons.roles.scheduler import Scheduler
 
-    retainer = open_retention(bundle.cluster, define, home.spool)
+    retainer, stores = open_retention(bundle.cluster, define, home.spool)
     role = Scheduler(
         name=define.name,
         instance=instance,
@@ -190,6 +190,7 @@ def _scheduler(
         cluster=bundle.cluster,
         durable=durable,
         tokens=lambda: secrets.token_hex(6),
+        stores=stores,
         without=_without(),
     )
     return Built(role, lambda: role.report(clock.now()), {"retention": retainer.apply}, retainer.close)

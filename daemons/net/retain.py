@@ -1,145 +1,179 @@
 """A scheduler's retention: its stores behind the role's `Load` and `Save`.
 
-Several stores each get full copies; the newest complete one wins at load. A store that is away costs
-its copy, never the caller's time beyond its own time-out.
+The one thing to know: each call is about one store and is carried out in a thread of its own, so a store
+that is slow or away costs its own copy and nobody's time. Which copy counts is the role's business
+(roles/shard_load.py, roles/store_sink.py).
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from daemons.model.cluster import Cluster, DaemonDef
-from daemons.wire.messages import Failed, Fenced, Load, Message, Restored, Save, Saved
+from daemons.roles.store_sink import Store
+from daemons.wire.messages import (
+    Done,
+    Failed,
+    Fenced,
+    Load,
+    Message,
+    Restored,
+    Save,
+    Saved,
+)
+from daemons.wire.stores import Probe, StoresAsk, StoreSeen, StoresSeen
 from retention import MODULES, normalised, open_store
-from retention.api import Health, Loaded, Retention, Stale, Unavailable
+from retention.api import Health, Retention, Stale, Unavailable
 
 LOCAL = frozenset(("sqlite-retention", "memory"))  # module types that live and die with their server
 NONE = "no-retention"  # a scheduler with this module keeps nothing outside its standby
+OWN = "sqlite"  # name of the store that a scheduler has without saying so
+HERE = frozenset(("", "localhost", "::1"))
 
 
 class Retainer:
-    """The stores of one scheduler. Entered by one thread at a time."""
+    """The stores of one scheduler. Each may be entered by a thread of its own."""
 
     def __init__(self, cluster: str, stores: Mapping[str, Retention], local: frozenset[str]) -> None:
         """`stores` by name; `local` names those on this server only."""
         self.cluster = cluster
         self.stores = dict(stores)
         self.local = local
-        self.behind: set[tuple[int, str]] = set()  # (shard, store) that missed a save: a hole
 
     def apply(self, message: Message) -> Message:
         """Serve the scheduler role."""
         match message:
-            case Load(shard, elsewhere):
-                return self._load(shard, elsewhere)
+            case StoresAsk():
+                return StoresSeen(tuple(seen(name, store.health()) for name, store in self.stores.items()))
+            case Save(local=True):
+                return self._save_copy(message)
+            case Load() | Save() | Probe() if message.store not in self.stores:
+                return Failed(f"there is no store {message.store!r}")
+            case Load():
+                return self._load(message)
             case Save():
-                return self._save(message)
+                return self._save(message, message.store)
+            case Probe():
+                return self._probe(message)
             case _:
                 return Failed(f"not for retention: {type(message).__name__}")
-
-    def health(self) -> tuple[Health, ...]:
-        """Return each store's figures."""
-        return tuple(store.health() for store in self.stores.values())
 
     def close(self) -> None:
         """Let go of files and connections."""
         for store in self.stores.values():
             store.close()
 
-    def _load(self, shard: int, elsewhere: bool) -> Message:
-        found: list[tuple[str, Loaded]] = []
-        notes: list[str] = []
-        answered = 0
-        for name, store in self.stores.items():
-            if elsewhere and name in self.local:
-                answered += 1
-                continue
-            try:
-                loaded = store.load(f"{self.cluster}/{shard}")
-            except Unavailable as error:
-                notes.append(f"{name}: {error}")
-                continue
-            answered += 1
-            if loaded is not None:
-                found.append((name, loaded))
-        if not found:
-            return Restored(shard, False, {}, 0, 0, notes=tuple(notes), stores=answered)
-        return _joined(shard, found, notes, answered)
+    def _load(self, load: Load) -> Message:
+        store, name = self.stores[load.store], self._name(load.shard)
+        above = (load.above_epoch, load.above_n)
+        try:
+            if above > (0, 0):
+                at = store.look(name)
+                if at is None or (not at.damage and (at.epoch, at.n) <= above):
+                    return Restored(load.shard, False, {}, 0, 0, stores=1)
+            loaded = store.load(name)
+        except Unavailable as error:
+            return Failed(str(error))
+        if loaded is None:
+            return Restored(load.shard, False, {}, 0, 0, stores=1)
+        return Restored(
+            load.shard, True, loaded.records, loaded.epoch, loaded.n,
+            loaded.missing + loaded.corrupt, loaded.notes, 1, loaded.partial,
+        )  # fmt: skip
 
-    def _save(self, save: Save) -> Message:
-        stored = 0
-        failed: list[str] = []
-        behind: set[str] = set()
-        for name, store in self.stores.items():
-            if save.local and name not in self.local:
-                continue
-            if (save.shard, name) in self.behind and not save.whole:
-                behind.add(name)
-                failed.append(f"{name}: missed a save, wants everything")
-                continue
-            try:
-                saved = store.save(
-                    f"{self.cluster}/{save.shard}", save.epoch, save.n, save.changed, save.removed, save.whole
-                )
-            except Stale as error:
-                return Fenced(f"shard/{save.shard}", error.highest)
-            except Unavailable as error:
-                behind.add(name)
-                failed.append(f"{name}: {error}")
-                continue
-            stored += 1
-            self.behind.discard((save.shard, name))
-            if saved.partial and not save.whole:
-                failed.append(f"{name}: knows a part only")
-        if failed and not stored:
-            return Failed("; ".join(failed))
-        self.behind |= {(save.shard, name) for name in behind}  # the caller does not send it again
-        return Saved(save.shard, save.epoch, save.n, stored, tuple(failed))
+    def _save(self, save: Save, store: str) -> Message:
+        try:
+            saved = self.stores[store].save(
+                self._name(save.shard), save.epoch, save.n, save.changed, save.removed, save.whole
+            )
+        except Stale as error:
+            return Fenced(f"shard/{save.shard}", error.highest)
+        except Unavailable as error:
+            return Failed(str(error))
+        failed = ("it knows a part only",) if saved.partial and not save.whole else ()
+        return Saved(save.shard, save.epoch, save.n, 1, failed)
 
+    def _save_copy(self, save: Save) -> Message:
+        """Keep a standby's copy in the local stores; one that fails makes the copy send it again."""
+        answer: Message = Saved(save.shard, save.epoch, save.n, 0)
+        for name in self.stores:
+            if name in self.local:
+                said = self._save(save, name)
+                answer = said if isinstance(answer, Saved) else answer
+        return answer
 
-def _joined(
-    shard: int, found: list[tuple[str, Loaded]], notes: list[str], answered: int
-) -> Restored:
-    """Return the newest complete copy, and over it what newer ones with holes have.
+    def _probe(self, probe: Probe) -> Message:
+        try:
+            self.stores[probe.store].look(self._name(probe.shard))
+        except Unavailable as error:
+            return Failed(str(error))
+        return Done()
 
-    One that has only deltas (its store came back empty) is newest and next to nothing, and what it has
-    does not go together with older records: it counts when there is nothing else, and has no position.
-    """
-    whole = [pair for pair in found if not pair[1].partial]
-    chosen = sorted(whole or found, key=lambda pair: (pair[1].epoch, pair[1].n, pair[1].complete))
-    first = max((i for i, (_, copy) in enumerate(chosen) if copy.complete), default=0)
-    records: dict[str, bytes] = {}
-    for name, copy in chosen[first:]:
-        records.update(copy.records)
-        notes += [f"{name}: {note}" for note in copy.notes]
-    newest = chosen[-1][1]
-    lost = 0 if newest.complete else max(1, newest.missing + newest.corrupt)
-    epoch, n = (newest.epoch, newest.n) if whole else (0, 0)
-    return Restored(shard, True, records, epoch, n, lost, tuple(notes), answered)
+    def _name(self, shard: int) -> str:
+        return f"{self.cluster}/{shard}"
 
 
-def open_retention(cluster: Cluster, define: DaemonDef, workdir: Path) -> Retainer:
-    """Return the stores that a scheduler's `modules` name; without one, the embedded sqlite file.
+def seen(name: str, health: Health) -> StoreSeen:
+    """Return the figures of a store as a report has them."""
+    age_s = health.last_saved_age_s
+    return StoreSeen(
+        name=name,
+        ok=health.ok,
+        why=health.why if health.name in health.why else f"{health.name}: {health.why}",
+        saved=health.saved,
+        dirty=health.dirty,
+        age_s=-1.0 if age_s is None else age_s,
+        missing=health.missing,
+        corrupt=health.corrupt,
+        saves=health.saves,
+        failed=health.failed,
+        rests_s=health.rests_s,
+    )
 
+
+def open_retention(
+    cluster: Cluster, define: DaemonDef, workdir: Path
+) -> tuple[Retainer, tuple[Store, ...]]:
+    """Return the stores that a scheduler's `modules` name, and what its role must know of them.
+
+    The embedded sqlite file is always one of them: what a restart of the scheduler needs must not be
+    only in a memcached that may forget. `local_store=0`, `no-retention` and `memory` switch it off.
     Raises UnknownStore, BadOption (of `retention`).
     """
     types = {m.name: m for m in cluster.modules}
     stores: dict[str, Retention] = {}
-    local = set()
-    none = False
+    told: list[Store] = []
+    wants_own = cluster.settings.get("local_store", "1").strip() != "0"
     for name in define.modules:
         module = types.get(name)
         kind = normalised(module.type if module else name)
-        none = none or kind == NONE
+        wants_own = wants_own and kind not in (NONE, "memory", "sqlite-retention")
         if (kind not in MODULES and "retention" not in kind) or kind == NONE:
             continue
         options = dict(module.options) if module else {}
         if kind == "sqlite-retention":
             options.setdefault("path", f"{define.name}.retention.db")
         stores[name] = open_store(kind, options, str(workdir))
-        if kind in LOCAL:
-            local.add(name)
-    if not stores and not none:
+        told.append(Store(name, _place(kind, options, define.address, cluster), kind in LOCAL))
+    if wants_own:
         options = {"path": f"{define.name}.retention.db"}
-        stores["sqlite"] = open_store("sqlite-retention", options, str(workdir))
-        local.add("sqlite")
-    return Retainer(cluster.name, stores, frozenset(local))
+        stores[OWN] = open_store("sqlite-retention", options, str(workdir))
+        told.append(Store(OWN, define.address, local=True))
+    local = frozenset(store.name for store in told if store.local)
+    return Retainer(cluster.name, stores, local), tuple(told)
+
+
+def _place(kind: str, options: Mapping[str, str], own: str, cluster: Cluster) -> str:
+    """Return the server that a save outlives the scheduler on: the address of one of ours if it is one."""
+    if kind == "memory":
+        return ""
+    if kind == "sqlite-retention":
+        return own
+    if options.get("sentinel", "").strip():
+        return f"redis {options.get('master_name', 'mymaster')}"
+    host = options.get("server", "").strip()
+    host = host.partition(":")[0] if host.count(":") == 1 else host
+    loopback = own.startswith("127.") or own in HERE
+    if host in HERE or (host.startswith("127.") and not loopback):
+        return own
+    by_name = {server.name: server.address for server in cluster.servers}
+    return by_name.get(host, host)

@@ -11,7 +11,7 @@ import msgspec
 from daemons.ha.claims import second_copy
 from daemons.model.check import Result
 from daemons.model.clock import Now
-from daemons.model.cluster import Epoch
+from daemons.model.cluster import Epoch, epoch_n
 from daemons.model.objects import ShardBody
 from daemons.roles.apply import Consumer, Heard
 from daemons.roles.bookings import Bookings
@@ -25,6 +25,7 @@ from daemons.roles.role import Call
 from daemons.roles.second_copy import RUNS_S, ClaimsQuery
 from daemons.roles.shard_records import readable
 from daemons.roles.shard_state import Item, ShardState, Tokens
+from daemons.roles.store_sink import Store
 from daemons.roles.tell import Teller
 from daemons.wire.claims import ClaimsKept
 from daemons.wire.messages import Batch, Claimed, Message, Placed
@@ -42,8 +43,11 @@ class Inheritance(msgspec.Struct, frozen=True):
     claims: Mapping[str, Claimed | None] = {}  # journals by reactionner, None = it did not answer
     handed: HandOver | None = None  # the owner before told everything itself
     kept: tuple[ClaimsKept, ...] = ()  # what the keepers know of claims
+    lost: int = 0  # records, at most, that no copy had in their newest form
+    notes: tuple[str, ...] = ()  # which store lost what
 
 
+STALE_SHOWN_S = 600.0  # what was lost at the take-over is a problem for so long
 LISTEN_S = 0.6  # a new owner hears the pollers for so long before it orders checks
 
 
@@ -60,10 +64,11 @@ class OwnedShard:
         now: Now,
         *,
         keepers: tuple[str, ...] = (),
+        stores: tuple[Store, ...] = (Store(),),
         without: frozenset[str] = frozenset(),
     ) -> None:
         """Go on from `inherited` under `epoch`: nothing but `make` may be called until it is whole."""
-        self.state = ShardState(body, epoch, tokens, now, without=without)
+        self.state = ShardState(body, epoch, tokens, now, stores=stores, without=without)
         self.version = version
         self.epoch = epoch
         self.journal = self.state.journal
@@ -75,6 +80,9 @@ class OwnedShard:
         self.heard: set[str] = set()  # pollers that have exchanged with this owner
         self._keepers = keepers
         self._query: ClaimsQuery | None = None  # what a reactionner that is gone had claimed
+        self._stale = 0
+        self._stale_notes = inherited.notes
+        self._stale_until_mono = now.mono + STALE_SHOWN_S
         self._making = self._make(inherited, now)
 
     def make(self, now: Now) -> bool:
@@ -91,6 +99,9 @@ class OwnedShard:
         state.figures["objects_corrupt"] += corrupt
         for _ in state.take_up(records):
             yield False
+        self._stale = inherited.lost
+        if not records and epoch_n(self.epoch) > 1:  # somebody had it before us, and nobody knows what
+            self._stale = max(self._stale, len(state.items))
         self.lines = CommandLines(state, now.wall)
         self.outbox = Outbox(state)
         self.checks = Checks(state, self.lines, now)
@@ -173,6 +184,8 @@ class OwnedShard:
 
     def tick(self, now: Now, *, degraded: bool) -> list[Call]:
         """Return what is due: deltas to the sinks. Moves due checks to the pollers' queues."""
+        if self._stale and now.mono >= self._stale_until_mono:
+            self._stale = 0
         self.state.degraded = degraded
         if self.sealed:
             return self.journal.tick(now)
@@ -201,10 +214,10 @@ class OwnedShard:
         """Take a sink's answer. The second value is a higher epoch that fences us, 0 = none."""
         return self.journal.answered(call, answer, now)
 
-    def place(self, placed: Placed, me: str) -> None:
-        """Follow the roster: who serves the shard, and who stands by."""
+    def place(self, placed: Placed, me: str, server: str) -> None:
+        """Follow the roster: who serves the shard, and who stands by, on `server`."""
         self.placed = placed
-        self.journal.follow(placed.standby if placed.standby != me else "")
+        self.journal.follow(placed.standby if placed.standby != me else "", server)
 
     def seal(self, now: Now) -> None:
         """Take and give nothing more; what is pending becomes durable at once."""
@@ -256,7 +269,9 @@ class OwnedShard:
             "log_lines_shed": float(self.journal.ring.lines_shed),
             "delta_n": float(self.journal.durable_n),
             "standby_failures": float(self.journal.standby.failures),
-            "retention_failures": float(self.journal.retention.failures),
+            "retention_failures": float(sum(sink.failures for sink in self.journal.stores)),
+            "retention_dirty": float(self._dirty()),
+            "objects_stale": float(self._stale),
             "whole_copies": float(self.journal.standby.whole_copies),
         }
 
@@ -266,10 +281,29 @@ class OwnedShard:
         durability = self.journal.durability
         if durability != "two servers":
             found.append(f"shard {self.state.id}: durability: {durability}")
-        for why in self.journal.retention.failed_stores:
-            found.append(f"shard {self.state.id}: a retention store fails: {why}")
+        for sink in self.journal.stores:
+            if sink.trouble:
+                found.append(
+                    f"shard {self.state.id}: retention store {sink.name} fails: {sink.trouble}"
+                )
+        if self._stale:
+            found.append(self._told_stale())
         if self.outbox.waiting > 1000:
             found.append(
                 f"shard {self.state.id}: {self.outbox.waiting} notifications wait for a reactionner"
             )
         return found
+
+    def _dirty(self) -> int:
+        """Records that the store which lacks most does not have yet."""
+        everything = len(self.state.items)
+        lacking = (sink.dirty for sink in self.journal.stores)
+        return max((everything if lacks < 0 else lacks for lacks in lacking), default=0)
+
+    def _told_stale(self) -> str:
+        why = "; ".join(self._stale_notes[:3]) or "no store and no standby had anything"
+        more = len(self._stale_notes) - 3
+        return (
+            f"shard {self.state.id}: retention had lost {self._stale} records when the shard was taken over,"
+            f" they are older or PENDING until checked: {why}" + (f"; and {more} more" if more > 0 else "")
+        )

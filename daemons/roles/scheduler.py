@@ -18,6 +18,8 @@ from daemons.roles.role import Call, Unexpected, Wait
 from daemons.roles.shard_handing import TICK_S as SWITCHING_TICK_S
 from daemons.roles.shard_seat import ShardSeat
 from daemons.roles.standing import Standing
+from daemons.roles.store_sink import Store
+from daemons.roles.stores_watch import StoresWatch
 from daemons.wire.claims import ClaimsAsk
 from daemons.wire.messages import (
     Accepted,
@@ -49,6 +51,7 @@ from daemons.wire.messages import (
     Want,
 )
 from daemons.wire.operations import HandOver
+from daemons.wire.stores import Probe, StoresAsk
 
 TICK_S = 0.05
 MAKING_TICK_S = 0.002  # while objects are made, slice by slice: others get their turn in between
@@ -67,6 +70,7 @@ class Scheduler:
         pid: int,
         cluster: Cluster,
         tokens: Callable[[], str],
+        stores: tuple[Store, ...] = (Store(),),
         durable: bytes = b"",
         without: frozenset[str] = frozenset(),
     ) -> None:
@@ -84,6 +88,8 @@ class Scheduler:
         self.highest = Highest(durable, fenced=fenced)
         self.seats: dict[int, ShardSeat] = {}
         self._tokens = tokens
+        self._stores = stores
+        self._stores_seen = StoresWatch()
         self._without = without
         self._borrowing = Borrowing(instance)
         self._patience = Patience()
@@ -115,7 +121,7 @@ class Scheduler:
 
     def tick(self, now: Now) -> list[Call]:
         """Return the beat, and what is due for each shard."""
-        calls: list[Call] = []
+        calls: list[Call] = self._stores_seen.tick(now) if self._stores else []
         for seat in self.seats.values():
             calls += seat.tick(self.standing, now)
             if seat.coming.handed is not None and seat.owned is None:
@@ -130,6 +136,9 @@ class Scheduler:
         message = call.message
         if isinstance(message, Beat):
             self.standing.beaten(answer)
+            return []
+        if isinstance(message, StoresAsk):
+            self._stores_seen.answered(answer)
             return []
         shard = (
             int(call.lane.rpartition("/")[2]) if isinstance(message, Submit) else _shard_of(message)
@@ -166,6 +175,7 @@ class Scheduler:
             config=roster.config if roster is not None else "",
             figures=figures,
             problems=tuple(problems),
+            stores=self._stores_seen.stores,
             why=next((seat.why for seat in self.seats.values() if seat.why), ""),
         )
 
@@ -188,7 +198,8 @@ class Scheduler:
         for shard in sorted(placed.keys() - self.seats.keys()):
             keepers = tuple(f"keeper@{server.name}" for server in self.cluster.servers)
             self.seats[shard] = ShardSeat(
-                shard, self.name, self._tokens, self._without, self._borrowing, keepers
+                shard, self.name, self._tokens, self._without, self._borrowing, keepers,
+                self._stores, self._place_of,
             )
         for shard, seat in list(self.seats.items()):
             seat.place(placed.get(shard), roster, now)
@@ -213,6 +224,10 @@ class Scheduler:
 
     def _pollers(self) -> frozenset[str]:
         return frozenset(p for placed in self.standing.shards for p in placed.pollers)
+
+    def _place_of(self, scheduler: str) -> str:
+        define = self.cluster.daemon(scheduler)
+        return define.address if define is not None else scheduler
 
     def _shutdown(self, now: Now) -> Done | Wait:
         if self._shutdown_mono is None:
@@ -318,7 +333,7 @@ class Scheduler:
 
 def _shard_of(message: Message) -> int:
     """Return the shard that one of our own calls was about."""
-    if isinstance(message, (Fetch, Fence, ClaimsAsk, Load, Save, Replicate)):
+    if isinstance(message, (Fetch, Fence, ClaimsAsk, Load, Save, Probe, Replicate)):
         return message.shard
     return -1
 

@@ -1,8 +1,9 @@
 """The one ordered stream of a shard: what changed and the output it causes, kept before it leaves.
 
 The one thing to know: nothing that somebody outside could notice leaves before the delta that holds
-it is *durable*, that is, before every healthy sink has answered. A sink that fails is away and holds
-nobody up; it is brought up to date later. One delta is under way at a time.
+it is *durable*: a standby that follows has it, and with it two servers have it, or every store that
+answers. A sink that fails is away and holds nobody up, nor does a slow store once two servers have the
+delta; both catch up. One delta is under way at a time.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,9 +16,11 @@ from daemons.model.clock import Now
 from daemons.model.cluster import Epoch
 from daemons.roles.brok_ring import BrokRing, Formed
 from daemons.roles.role import Call
-from daemons.roles.shard_sinks import RetentionSink, StandbySink
+from daemons.roles.shard_sinks import StandbySink
+from daemons.roles.store_sink import Store, StoreSink
 from daemons.wire.codec import encode
-from daemons.wire.messages import Delta, LogLine, Message
+from daemons.wire.messages import Delta, LogLine, Message, Replicate, Save
+from daemons.wire.stores import Probe
 
 FLUSH_S = 1.0  # states alone wait this long: many changes, one delta
 GIVE_UP_S = 2.0  # a sink that has not answered for so long is away
@@ -38,9 +41,6 @@ class Keeper(Protocol):
     def gather(self, into: dict[str, bytes]) -> Iterator[None]:
         """Put every record into `into`, in slices."""
 
-    def kept(self, keys: list[str]) -> dict[str, bytes]:
-        """Return the records of `keys` that there are."""
-
 
 class ShardJournal:
     """Pending changes of one shard, the delta under way, and how far each sink has come."""
@@ -52,6 +52,7 @@ class ShardJournal:
         keeper: Keeper,
         now: Now,
         *,
+        stores: tuple[Store, ...] = (Store(),),
         without: frozenset[str] = frozenset(),
     ) -> None:
         """`keeper` has everything that is kept of the shard, for a whole copy.
@@ -61,7 +62,7 @@ class ShardJournal:
         self.shard = shard
         self.epoch = epoch
         self.ring = BrokRing(shard)
-        self.retention = RetentionSink(shard, epoch, keeper.kept)
+        self.stores = tuple(StoreSink(store, shard, epoch) for store in stores)
         self.standby = StandbySink(shard, epoch, self.ring)
         self.formed_n = 0  # newest delta made
         self.durable_n = 0  # newest delta that is safe
@@ -72,7 +73,6 @@ class ShardJournal:
         self._urgent_mono: float | None = None  # since when output waits
         self._quiet = True  # nothing pending deserves a delta of its own
         self._flushed_mono: float = now.mono
-        self._awaited: set[str] = set()  # sinks that have not answered the delta under way
         self._keeper = keeper
         self._everything: dict[str, bytes] = {}  # of a whole copy that is being gathered
         self._gathering: Iterator[None] | None = None
@@ -129,29 +129,34 @@ class ShardJournal:
     @property
     def idle(self) -> bool:
         """Nothing is pending and nothing under way: all is safe."""
-        return self._quiet and not self._awaited
+        return self._quiet and not self._under_way
 
     # -- time and answers
 
     def tick(self, now: Now) -> list[Call]:
         """Return the calls that are due: a new delta to every healthy sink, repair to the others."""
         calls: list[Call] = []
-        if self._awaited and now.mono - self._flushed_mono > GIVE_UP_S:
+        if self._under_way and now.mono - self._flushed_mono > GIVE_UP_S:
             self._give_up(now)
-        if not self._awaited:
+        if not self._under_way:
             calls += self._next(now)
+        for sink in self.stores:
+            calls += sink.save(self.formed_n, now)
         calls += self.standby.repair(now)
         return calls
 
     def answered(self, call: Call, answer: Message, now: Now) -> tuple[list[Call], Epoch]:
         """Take a sink's answer; the second value is the higher epoch it told us of, 0 = none."""
-        sink = self.retention if call.to == "retention" else self.standby
-        fenced = sink.answered(call, answer, now)
+        fenced = 0
+        if isinstance(call.message, Replicate):
+            fenced = self.standby.answered(call, answer, now)
+        elif isinstance(call.message, (Save, Probe)):
+            for sink in self.stores:
+                if sink.name == call.message.store:
+                    fenced = sink.answered(call, answer, now)
         if fenced:
             return [], fenced
-        if sink.name in self._awaited and sink.settled(self.formed_n):
-            self._awaited.discard(sink.name)
-            self._settle()
+        self._settle()
         return self.tick(now), 0
 
     def seal(self, now: Now) -> None:
@@ -170,24 +175,29 @@ class ShardJournal:
         """Return whether the standby holds everything that was ever formed."""
         return not self.standby.away and self.standby.holds(self.formed_n)
 
-    def follow(self, standby: str) -> None:
-        """Send the stream to the scheduler called `standby` from now on; "" = nobody."""
+    def follow(self, standby: str, place: str = "") -> None:
+        """Send the stream to the scheduler called `standby`, on the server `place`; "" = nobody."""
         if standby != self.standby.to:
-            self.standby.turn_to(standby)
-            self._awaited.discard(self.standby.name)
+            self.standby.turn_to(standby, place or standby)
             self._settle()
 
     @property
     def durability(self) -> str:
         """How safe output is now, in an operator's words."""
-        healthy = (not self.retention.away) + (not self.standby.away)
-        return ("none", "one server", "two servers")[healthy]
+        places = {sink.place for sink in self.stores if not sink.away} - {""}
+        if not self.standby.away:
+            places.add(self.standby.place)
+        return ("none", "one server", "two servers")[min(2, len(places))]
+
+    @property
+    def _under_way(self) -> bool:
+        return self.durable_n < self.formed_n
 
     def _due(self, now: Now) -> bool:
         if self._urgent_mono is not None and now.mono - self._urgent_mono >= OUTPUT_S:
             return True
         late = now.mono - self._flushed_mono >= FLUSH_S
-        return late and (not self._quiet or self.retention.repair_due(now))
+        return late and (not self._quiet or any(sink.wants_whole(now) for sink in self.stores))
 
     def _next(self, now: Now) -> list[Call]:
         """Return the delta that is due, or the whole copy that somebody needs with it.
@@ -196,7 +206,8 @@ class ShardJournal:
         pending when the last slice is there, goes over it, and leaves with the same delta.
         """
         due = self._due(now)
-        if not (self.standby.wants_whole(now) or (due and self.retention.wants_whole(now))):
+        stores_want = due and any(sink.wants_whole(now) for sink in self.stores)
+        if not (self.standby.wants_whole(now) or stores_want):
             self._gathering = None
             return self._flush(now, None) if due else []
         if self._gathering is None:
@@ -211,17 +222,21 @@ class ShardJournal:
 
     def _flush(self, now: Now, whole: dict[str, bytes] | None) -> list[Call]:
         delta = self._form(now)
-        copy = whole is not None and self.standby.wants_whole(now)
+        calls: list[Call] = []
         if whole is not None:
             whole.update(delta.changed)
             for key in delta.removed:
                 whole.pop(key, None)
-        calls = self.retention.offer(delta.n, delta.changed, delta.removed, whole, now)
-        if copy and whole is not None:
+        for sink in self.stores:
+            if whole is not None and sink.wants_whole(now):
+                calls += sink.save_whole(delta.n, whole)
+            else:
+                sink.add(delta.changed, delta.removed)
+                calls += sink.save(delta.n, now)
+        if whole is not None and self.standby.wants_whole(now):
             calls += self.standby.begin(whole)
         else:
             calls += self.standby.offer(self.ring.newest, now)
-        self._awaited = {s.name for s in (self.retention, self.standby) if s.busy and not s.away}
         self._settle()
         return calls
 
@@ -240,13 +255,28 @@ class ShardJournal:
         return delta
 
     def _give_up(self, now: Now) -> None:
-        for sink in (self.retention, self.standby):
-            if sink.name in self._awaited:
+        for sink in self.stores:
+            if not sink.settled(self.formed_n):
                 sink.give_up(now)
-        self._awaited.clear()
+        if not self.standby.settled(self.formed_n):
+            self.standby.give_up(now)
         self._settle()
 
     def _settle(self) -> None:
-        if self.formed_n and not self._awaited:  # before the first delta what was inherited is not safe
+        # Before the first delta what was inherited is not safe.
+        if self.formed_n and self._is_safe(self.formed_n):
             self.durable_n = self.formed_n
             self.ring.release(self.epoch, self.durable_n)
+
+    def _is_safe(self, n: int) -> bool:
+        """Whether delta `n` may be acted upon.
+
+        A standby that follows must have it: it is what takes over, while a shared store may forget.
+        Of the stores none is waited for once two servers have it.
+        """
+        if not self.standby.settled(n):
+            return False
+        have = {sink.place for sink in self.stores if sink.confirmed_n >= n}
+        if not self.standby.away:
+            have.add(self.standby.place)
+        return len(have - {""}) >= 2 or all(sink.settled(n) for sink in self.stores)

@@ -5,7 +5,7 @@ taking the shard up again needs nothing from anybody.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from daemons.model.clock import Now
 from daemons.model.cluster import Epoch, epoch_n
@@ -16,8 +16,10 @@ from daemons.roles.second_copy import ClaimsQuery
 from daemons.roles.shard_body import BodyFetch
 from daemons.roles.shard_copy import ShardCopy
 from daemons.roles.shard_handing import Coming, Leaving
+from daemons.roles.shard_load import Loading
 from daemons.roles.shard_state import Tokens
 from daemons.roles.standing import Standing
+from daemons.roles.store_sink import Store
 from daemons.wire.claims import ClaimsAsk, ClaimsKept
 from daemons.wire.messages import (
     Accepted,
@@ -42,13 +44,12 @@ from daemons.wire.messages import (
     Want,
 )
 from daemons.wire.operations import HandOver
+from daemons.wire.stores import Probe
 
 log = logging.getLogger(__name__)
 
 FENCE_S = 1.0  # a reactionner that is silent for so long is taken for dead
 FENCE_IDLE_S = 0.3  # one that the leader has taken off (dead, or a spare): what it ran is in doubt sooner
-LOAD_S = 3.0
-LOADS_MAX = 2  # attempts when no store answered and there is no copy
 DRAIN_S = 1.0  # the shard goes elsewhere: so long for what was said to become durable
 TELL_S = 1.0  # for the last word of an owner; nobody waits for the answer
 HAND_OVER_S = 4.0  # between two tries to hand commands to the owner
@@ -60,12 +61,10 @@ Journals = dict[str, Claimed | None]
 class _Taking:
     """A take-over under way."""
 
-    def __init__(self, epoch: Epoch, reactionners: tuple[str, ...]) -> None:
+    def __init__(self, epoch: Epoch, reactionners: tuple[str, ...], loading: Loading) -> None:
         self.epoch = epoch
         self.query = ClaimsQuery(0, epoch, ())  # nobody is asked
-        self.loads = 0
-        self.loading = False
-        self.restored: Restored | None = None
+        self.loading = loading
         self.asked: set[str] = set(reactionners)
         self.claims: Journals = {}
         self.inherited = Inheritance({})
@@ -73,11 +72,10 @@ class _Taking:
         self.handed: HandOver | None = None
         self.since_mono = 0.0
 
-    @property
-    def ready(self) -> bool:
+    def ready(self, now: Now) -> bool:
         """Everything that can be known is known."""
         journals = self.asked == set(self.claims) and self.query.settled
-        return self.restored is not None and journals
+        return journals and self.loading.ready(now)
 
 
 class ShardSeat:
@@ -91,6 +89,8 @@ class ShardSeat:
         without: frozenset[str] = frozenset(),
         borrowing: Borrowing | None = None,
         keepers: tuple[str, ...] = (),
+        stores: tuple[Store, ...] = (Store(),),
+        place_of: Callable[[str], str] = str,
     ) -> None:
         """Nothing is known yet: wait for a roster. `borrowing` knows the pollers.
 
@@ -108,6 +108,8 @@ class ShardSeat:
         self._tokens = tokens
         self._keepers = keepers
         self._without = without
+        self._place_of = place_of  # on which server a scheduler is
+        self._stores = () if "retention" in without else stores
         self._roster: Roster | None = None
         self._taking: _Taking | None = None
         self._spent: Epoch = 0  # epochs up to this one are never taken up again
@@ -119,7 +121,6 @@ class ShardSeat:
         self.leaving = Leaving()
         self.coming = Coming()
         self.figures: dict[str, float] = {}  # of the last hand-over to here
-        self.notes: tuple[str, ...] = ()
         self._served: set[str] = set()  # reactionners that served the shard, as far as was heard
 
     # -- what it is
@@ -187,7 +188,7 @@ class ShardSeat:
             self._drain_mono = None
             self.owned.draining = False
             self.leaving.stay(self.owned, now)
-            self.owned.place(placed, self.me)
+            self.owned.place(placed, self.me, self._place_of(placed.standby))
         elif self._drain_mono is None and "fencing" not in self._without:
             if placed is not None and self.leaving.begin(self.owned, placed.scheduler, now):
                 return
@@ -237,7 +238,7 @@ class ShardSeat:
         if isinstance(message, Save) and message.local:
             self.copy.saved(message, answer, isinstance(answer, (Failed, Fenced)))
             return []
-        if isinstance(message, (Save, Replicate)):
+        if isinstance(message, (Save, Replicate, Probe)):
             calls = self._flushed(call, answer, now)
             return calls + (self._leave(standing, now) if self.leaving.under_way else [])
         if isinstance(message, Submit):
@@ -256,8 +257,7 @@ class ShardSeat:
                 return []
             taking.claims[call.to] = answer if isinstance(answer, Claimed) else self._unheard(call.to)
         if isinstance(message, Load):
-            taking.loading = False
-            self._loaded(taking, answer)
+            taking.loading.answered(message, answer)
         return self._begin(standing, now)
 
     def _claims_heard(self, call: Call, answer: Message, standing: Standing, now: Now) -> list[Call]:
@@ -335,20 +335,19 @@ class ShardSeat:
             waits = {
                 m.name: FENCE_S if m.active else FENCE_IDLE_S for m in members if m.role == "reactionner"
             }
-            taking = self._taking = _Taking(epoch, tuple(waits))
+            loading = Loading(self.shard, self._stores, (self.copy.epoch, self.copy.n))
+            taking = self._taking = _Taking(epoch, tuple(waits), loading)
             fence = Fence(self.shard, epoch)
             calls = [Call(name, fence, wait_s, lane=f"fence/{self.shard}") for name, wait_s in waits.items()]
             handed = self.coming.usable(epoch, (self.copy.epoch, self.copy.n))
             if handed is not None and "retention" not in self._without:
                 taking.handed, taking.since_mono = handed, now.mono
                 taking.asked = set()  # the owner before says what they have
-                taking.restored = Restored(self.shard, False, {}, 0, 0)
-                return calls + self._begin(standing, now)
+                taking.loading = Loading(self.shard, (), (self.copy.epoch, self.copy.n))
+                return calls + taking.loading.tick(now) + self._begin(standing, now)
             taking.query = ClaimsQuery(self.shard, epoch, self._keepers)
-            return calls + taking.query.calls() + self._load(taking)
-        if taking.restored is None and not taking.loading:
-            return self._load(taking)
-        return self._begin(standing, now)
+            return calls + taking.query.calls() + loading.tick(now)
+        return taking.loading.tick(now) + self._begin(standing, now)
 
     def _unheard(self, reactionner: str) -> Claimed | None:
         """What a silent reactionner may have run: nothing, if it never served while the journal was followed.
@@ -359,35 +358,18 @@ class ShardSeat:
             return Claimed(self.shard)
         return None
 
-    def _load(self, taking: _Taking) -> list[Call]:
-        if "retention" in self._without:
-            taking.restored = Restored(self.shard, False, {}, 0, 0)
-            return []
-        taking.loading = True
-        taking.loads += 1
-        # What this server's own stores have was in our memory before it came there.
-        load = Load(self.shard, elsewhere=bool(self.copy.epoch))
-        return [Call("retention", load, LOAD_S, lane=f"load/{self.shard}")]
-
-    def _loaded(self, taking: _Taking, answer: Message) -> None:
-        if isinstance(answer, Restored) and answer.stores:
-            taking.restored = answer
-        elif taking.loads >= LOADS_MAX or self.copy.epoch:
-            notes = answer.notes if isinstance(answer, Restored) else ()
-            taking.restored = Restored(self.shard, False, {}, 0, 0, missing=1, notes=notes)
-
     def _begin(self, standing: Standing, now: Now) -> list[Call]:
         """Become active once everything that can be known is known and every object is made."""
         taking, body = self._taking, self.bodies.body
-        if taking is None or not taking.ready or body is None or self.placed is None:
+        if taking is None or not taking.ready(now) or body is None or self.placed is None:
             return []
         if standing.holds(self.lease, now) != taking.epoch:
             return []  # the last answer came long after it was asked for
-        assert taking.restored is not None
         if taking.making is None:
             taking.inherited = (
                 inherit(
-                    taking.restored, self.copy, taking.claims, taking.query.answers, self._without
+                    taking.loading.restored(), self.copy, taking.claims, taking.query.answers,
+                    self._without,
                 )
                 if taking.handed is None
                 else Inheritance(
@@ -396,19 +378,18 @@ class ShardSeat:
             )
             taking.making = OwnedShard(
                 body, self.bodies.version, taking.epoch, taking.inherited, self._tokens, now,
-                keepers=self._keepers, without=self._without,
+                keepers=self._keepers, stores=self._stores, without=self._without,
             )  # fmt: skip
         if not taking.making.make(now):
             return []
         inherited, self.owned = taking.inherited, taking.making
         if self.owned.version != self.bodies.version:
             self.owned.rebody(body, self.bodies.version, now)
-        self.notes = taking.restored.notes
         self._taking = None
         self._spent = taking.epoch
         self.copy.clear()
         self.copy.highest = taking.epoch
-        self.owned.place(self.placed, self.me)
+        self.owned.place(self.placed, self.me, self._place_of(self.placed.standby))
         for item in self._orphans.values():
             self.owned.commands.submit(item, now, obeyed_before=True)
         self._orphans.clear()
@@ -453,7 +434,7 @@ class ShardSeat:
 
     def _flushed(self, call: Call, answer: Message, now: Now) -> list[Call]:
         owned, message = self.owned, call.message
-        assert isinstance(message, (Save, Replicate))
+        assert isinstance(message, (Save, Replicate, Probe))
         if owned is None or message.epoch != owned.epoch:
             return []
         calls, fenced = owned.answered(call, answer, now)
@@ -478,9 +459,17 @@ def inherit(
         return Inheritance({}, claims=claims, kept=kept)
     stored = (restored.epoch, restored.n) if restored.found else (0, 0)
     copied = (copy.epoch, copy.n)
+    unread = restored.unread  # who did not answer may have had more
     if copied >= stored:
-        return Inheritance(copy.records, copied, bool(copy.epoch) or not restored.missing, claims, kept=kept)
+        lost = 0 if copy.epoch else restored.missing
+        return Inheritance(
+            copy.records, copied, not (lost or unread), claims, kept=kept,
+            lost=lost, notes=restored.notes if lost else (),
+        )  # fmt: skip
     records = restored.records
     if restored.missing:
         records = {**copy.records, **records}  # ids once applied, lines once written: more is safer
-    return Inheritance(records, stored, not restored.missing, claims, kept=kept)
+    return Inheritance(
+        records, stored, not (restored.missing or unread), claims, kept=kept,
+        lost=restored.missing, notes=restored.notes,
+    )  # fmt: skip

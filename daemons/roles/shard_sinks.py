@@ -1,11 +1,9 @@
-"""Where a shard's deltas are kept: the retention stores, and the standby scheduler.
+"""The standby scheduler as the journal sees it; the retention stores are store_sink.py.
 
 The one thing to know: a sink is *away* from the first call that fails until it has caught up; while
-it is away nobody waits for it. Retention catches up with the records it missed, all at once; a
-standby follows the deltas of the ring, or takes a whole copy in parts when the ring starts too late.
+it is away nobody waits for it. A standby follows the deltas of the ring, or takes a whole copy in parts
+when the ring starts too late.
 """
-
-from collections.abc import Callable
 
 from daemons.model.clock import Now
 from daemons.model.cluster import Epoch
@@ -19,105 +17,11 @@ from daemons.wire.messages import (
     Fenced,
     Message,
     Replicate,
-    Save,
-    Saved,
 )
 
 RETRY_S = 2.0  # a sink that failed is tried again after so long
-WHOLE_AGAIN_S = 30.0  # a single store that failed gets a whole copy at most so often
-SAVE_S = 5.0  # the stores have their own, shorter time-outs
 REPLICATE_S = 1.0
 COPY_S = 5.0  # one part of a whole copy
-
-Records = Callable[[list[str]], dict[str, bytes]]  # those of these keys that there are
-
-
-class RetentionSink:
-    """The local retention service: one `Save` for each delta."""
-
-    name = "retention"
-
-    def __init__(self, shard: int, epoch: Epoch, records: Records) -> None:
-        """The first save of an epoch is whole: nobody knows which stores have missed what."""
-        self._shard = shard
-        self._epoch = epoch
-        self._records = records
-        self.away = False
-        self.busy = False
-        self.failures = 0
-        self.failed_stores: tuple[str, ...] = ()
-        self._whole = True
-        self._missed: dict[str, None] = {}  # keys of the saves that failed
-        self._sent: tuple[str, ...] = ()
-        self._answered_n = 0
-        self._retry_mono = 0.0
-        self._again_mono = 0.0
-
-    def wants_whole(self, now: Now) -> bool:
-        """Return whether the next save must be of everything, and may be made now."""
-        return self._whole and not self.busy and not (self.away and now.mono < self._retry_mono)
-
-    def offer(
-        self, n: int, changed: dict[str, bytes], removed: tuple[str, ...],
-        everything: dict[str, bytes] | None, now: Now,
-    ) -> list[Call]:  # fmt: skip
-        """Return the save of delta `n`, with what was missed before; nothing while away.
-
-        `everything` is there when this sink wants the whole.
-        """
-        keys = (*changed, *removed)
-        if self.busy or (self.away and now.mono < self._retry_mono):
-            self._missed.update(dict.fromkeys(keys))
-            return []
-        whole = self._whole and everything is not None
-        if whole and everything is not None:
-            changed, removed = everything, ()
-        elif self._missed:
-            before = [key for key in self._missed if key not in changed and key not in removed]
-            there = self._records(before)
-            changed = {**there, **changed}
-            removed = (*removed, *(key for key in before if key not in there))
-        self._sent = () if whole else (*changed, *removed)
-        self._missed = {}
-        self.busy = True
-        save = Save(self._shard, self._epoch, n, changed, removed, whole)
-        return [Call("retention", save, SAVE_S, lane=f"save/{self._shard}")]
-
-    def answered(self, call: Call, answer: Message, now: Now) -> Epoch:
-        """Take the outcome of a save. Returns a higher epoch when the stores know one, else 0."""
-        self.busy = False
-        if isinstance(answer, Fenced):
-            return answer.highest
-        assert isinstance(call.message, Save)
-        if isinstance(answer, Saved):
-            self.away = False
-            self._whole = False
-            self._answered_n = call.message.n
-            self.failed_stores = answer.failed
-            if answer.failed and now.mono >= self._again_mono:
-                self._whole = True  # that one needs everything before a delta means anything to it
-                self._again_mono = now.mono + WHOLE_AGAIN_S
-            return 0
-        self.away = True
-        self.failures += 1
-        self._whole = self._whole or call.message.whole
-        self._missed.update(dict.fromkeys(self._sent))
-        self._retry_mono = now.mono + RETRY_S
-        return 0
-
-    def settled(self, n: int) -> bool:
-        """Return whether nobody needs to wait for this sink to keep delta `n`."""
-        return self.away or self._answered_n >= n
-
-    def give_up(self, now: Now) -> None:
-        """Wait no longer for the answer that is under way; what follows is kept for later."""
-        self.away = True
-        self.failures += 1
-        self._retry_mono = now.mono + RETRY_S
-
-    def repair_due(self, now: Now) -> bool:
-        """Return whether a delta should be made only so that the stores catch up."""
-        return self.away and not self.busy and now.mono >= self._retry_mono
 
 
 class StandbySink:
@@ -131,6 +35,7 @@ class StandbySink:
         self._epoch = epoch
         self._ring = ring
         self.to = ""
+        self.place = ""  # the server that the copy is on
         self.away = True
         self.busy = False
         self.failures = 0
@@ -141,9 +46,9 @@ class StandbySink:
         self._parts_of: Formed | None = None  # the delta that the copy is as new as
         self._retry_mono = 0.0
 
-    def turn_to(self, name: str) -> None:
-        """Let `name` follow from here."""
-        self.to = name
+    def turn_to(self, name: str, place: str) -> None:
+        """Let `name` follow from here; it runs on the server `place`."""
+        self.to, self.place = name, place
         self.away = True
         self.busy = False
         self._at = None

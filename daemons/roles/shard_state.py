@@ -25,6 +25,7 @@ from daemons.model.objects import (
 )
 from daemons.model.status import ContactStatus, ShardStatus, Status
 from daemons.roles.shard_journal import ShardJournal, record_bytes
+from daemons.roles.store_sink import Store
 from daemons.rules.timeperiod import ALWAYS, Period, compile_period
 
 _decode_status = msgspec.msgpack.Decoder(Status).decode
@@ -68,6 +69,7 @@ class ShardState:
         tokens: Tokens,
         now: Now,
         *,
+        stores: tuple[Store, ...] = (Store(),),
         without: frozenset[str] = frozenset(),
     ) -> None:
         """Take up the configuration; `take_up` makes the objects."""
@@ -86,7 +88,7 @@ class ShardState:
         self.extra: dict[str, bytes] = {}  # records of other kinds: "a/", "x/", "b/", "l/"
         self._tokens = tokens
         self.status = ShardStatus(created_wall=now.wall)
-        self.journal = ShardJournal(body.id, epoch, self, now, without=without)
+        self.journal = ShardJournal(body.id, epoch, self, now, stores=stores, without=without)
         self._read_body(body)
 
     def take_up(self, records: dict[str, bytes]) -> Iterator[None]:
@@ -194,11 +196,6 @@ class ShardState:
             elif key in self.extra:
                 found[key] = self.extra[key]
         return found
-
-    def kept(self, keys: list[str]) -> dict[str, bytes]:
-        """Return the records of `keys` as they are now, log lines too."""
-        lines = self.journal.ring.line_records()
-        return self.some_records(keys) | {key: lines[key] for key in keys if key in lines}
 
     # -- what changes at run time
 

@@ -53,6 +53,7 @@ from daemons.wire.operations import (
     OperationAsk,
     Operations,
 )
+from daemons.wire.stores import Probe, StoresAsk, StoreSeen, StoresSeen
 
 
 class Done(Struct, frozen=True, array_like=True, tag=True):
@@ -104,6 +105,7 @@ class Report(Struct, frozen=True, array_like=True):
     problems: tuple[str, ...] = ()  # sentences for an operator
     why: str = ""  # the last change and its reason
     config_n: int = 0  # number of that configuration; 0 = not known
+    stores: tuple[StoreSeen, ...] = ()  # of a scheduler: its retention
 
 
 class Want(Struct, frozen=True, array_like=True):
@@ -540,14 +542,16 @@ class LostRuns(Struct, frozen=True, array_like=True, tag=True):
 
 
 class Load(Struct, frozen=True, array_like=True, tag=True):
-    """scheduler -> "retention": the newest copy of a shard. Answered by `Restored`."""
+    """scheduler -> "retention": what one store has of a shard. Answered by `Restored` or `Failed`."""
 
     shard: int
-    elsewhere: bool = False  # only from stores that other servers write too
+    store: str = ""
+    above_epoch: Epoch = 0  # what is not newer than this position need not be read
+    above_n: int = 0
 
 
 class Restored(Struct, frozen=True, array_like=True, tag=True):
-    """What the stores gave. `found` False: nothing was ever kept."""
+    """What a store gave, or several together. `found` False: nothing that is newer than was asked for."""
 
     shard: int
     found: bool
@@ -557,6 +561,8 @@ class Restored(Struct, frozen=True, array_like=True, tag=True):
     missing: int = 0
     notes: tuple[str, ...] = ()
     stores: int = 0  # how many stores answered
+    partial: bool = False  # deltas only: this store came back empty and was never given everything
+    unread: int = 0  # of several: stores that did not answer, and may know more
 
 
 class Save(Struct, frozen=True, array_like=True, tag=True):
@@ -568,11 +574,12 @@ class Save(Struct, frozen=True, array_like=True, tag=True):
     changed: dict[str, bytes]
     removed: tuple[str, ...] = ()
     whole: bool = False
-    local: bool = False  # a standby's copy: into this daemon's own store only, not into shared ones
+    local: bool = False  # a standby's copy: into this server's own stores, not into shared ones
+    store: str = ""  # into this store
 
 
 class Saved(Struct, frozen=True, array_like=True, tag=True):
-    """The stores have it, except those that `failed` names: they want a whole save when they are back."""
+    """The store has it; `failed`: but does not know all that was before, and wants everything."""
 
     shard: int
     epoch: Epoch
@@ -693,6 +700,7 @@ Message = (
     | ClaimActions | ActionsClaimed | ActionsEnded | ClaimsAsk | ClaimsKept
     | Replicate | Copied | TakeBroks | Broks | Submit | Accepted
     | RunChunk | RanChunk | LostRuns | Load | Restored | Save | Saved | Feed | Fed
+    | StoresAsk | StoresSeen | Probe
     | Journal | Spool | StartDaemon | StopDaemon | DaemonStarted | DaemonEnded | Usage | Register | Shutdown
 )
 

@@ -32,6 +32,7 @@ from daemons.wire.messages import (
     Beat,
     Claimed,
     ClaimedAction,
+    Done,
     Exchange,
     Failed,
     Fence,
@@ -53,6 +54,7 @@ from daemons.wire.messages import (
     Saved,
     TakeActions,
 )
+from daemons.wire.stores import Probe, StoresAsk, StoresSeen
 
 WALL = 1_800_000_000.0
 CLUSTER = Cluster(name="test", daemons=(), servers=())
@@ -103,9 +105,11 @@ class Store:
         self.saves = 0
         self.away = False
 
-    def apply(self, message: Load | Save) -> Message:
+    def apply(self, message: Load | Save | Probe) -> Message:
         if self.away:
             return Failed("away")
+        if isinstance(message, Probe):
+            return Done()
         if isinstance(message, Load):
             return Restored(
                 message.shard, bool(self.saves), dict(self.records), *self.position, stores=1
@@ -229,7 +233,9 @@ class Stage:
                 data = msgspec.msgpack.encode(self.shard)
                 half = len(data) // 2
                 return Page(shard, version, page, 2, data[:half] if page == 0 else data[half:])
-            case Load() | Save():
+            case StoresAsk():
+                return StoresSeen()
+            case Load() | Save() | Probe():
                 return self.store.apply(message)
             case Fence(shard):
                 journal = self.journals[call.to]

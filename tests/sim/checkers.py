@@ -39,6 +39,7 @@ from daemons.wire.messages import (
     Failed,
     Fence,
     Lent,
+    Load,
     Message,
     Replicate,
     Restored,
@@ -295,12 +296,14 @@ class Checker:
                 place = (status.applied_epoch, status.applied_seq)
                 self.kept_results[status.key] = max(place, self.kept_results[status.key])
 
-    def loaded(self, node: Node, answer: Message) -> None:
+    def loaded(self, node: Node, load: Load, answer: Message) -> None:
         """A scheduler's retention service gave what it has."""
         if isinstance(answer, Restored) and answer.found:
-            place = (answer.epoch, answer.n)
+            # One that came back empty has deltas only: it counts when there is nothing else.
+            place = (0, 0) if answer.partial else (answer.epoch, answer.n)
             held = self.sources[node.role.instance]
-            held[:] = [s for s in held if s[0] != "stores"] + [("stores", answer.records, place)]
+            name = f"store {load.store}"
+            held[:] = [s for s in held if s[0] != name] + [(name, answer.records, place)]
 
     def _inherited(self, node: Node, owned: OwnedShard) -> None:
         """A new owner begins: it has the newest there was, and what nobody had is lost for good."""

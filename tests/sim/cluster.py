@@ -216,7 +216,10 @@ class World:
             case "arbiter":
                 role = Arbiter(**common, compiled=self.compiled, lease_s=self.terms.lease_s)
             case "scheduler":
-                role = Scheduler(**common, tokens=self.token, without=self.without)
+                stores = self.services.stores(define.name)
+                role = Scheduler(
+                    **common, tokens=self.token, stores=stores, without=self.without
+                )
             case "poller":
                 role = Poller(**common, capacity=32)
             case "reactionner":

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from daemons.model.check import Order, Result
 from daemons.model.cluster import DaemonDef
 from daemons.net.retain import Retainer
+from daemons.roles.store_sink import Store
 from daemons.wire.codec import decode_delta
 from daemons.wire.messages import (
     ClaimedAction,
@@ -19,6 +20,7 @@ from daemons.wire.messages import (
     Fed,
     Feed,
     Journal,
+    Load,
     Message,
     RanChunk,
     RunChunk,
@@ -151,11 +153,17 @@ class Services:
             answer = retainer.apply(message)
             if isinstance(message, Save):
                 self.world.checker.saved(node, message, answer)
-            else:
-                self.world.checker.loaded(node, answer)
-            return Slow(answer, STORE_S) if self.shared.away else answer
+            elif isinstance(message, Load):
+                self.world.checker.loaded(node, message, answer)
+            slow = self.shared.away and getattr(message, "store", "") == "shared"
+            return Slow(answer, STORE_S) if slow else answer
 
         return apply
+
+    def stores(self, name: str) -> tuple[Store, ...]:
+        """What the role of a scheduler is told of its stores."""
+        shared = (Store("shared", "shared"),) if self.world.setup.shared_store else ()
+        return (Store("local", name, local=True), *shared)
 
     # -- pollers
 

@@ -7,6 +7,7 @@ that is slow or away costs its own copy and nobody's time. Which copy counts is 
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from daemons.model.cluster import Cluster, DaemonDef
 from daemons.roles.store_sink import Store
@@ -130,18 +131,22 @@ def seen(name: str, health: Health) -> StoreSeen:
     )
 
 
-def open_retention(
-    cluster: Cluster, define: DaemonDef, workdir: Path
-) -> tuple[Retainer, tuple[Store, ...]]:
-    """Return the stores that a scheduler's `modules` name, and what its role must know of them.
+class Chosen(NamedTuple):
+    """One store of one scheduler, as configured; nothing is opened."""
+
+    name: str
+    kind: str  # module type, normalised
+    options: dict[str, str]
+
+
+def chosen(cluster: Cluster, define: DaemonDef) -> list[Chosen]:
+    """Return the stores that a scheduler's `modules` name, and the one it has without saying so.
 
     The embedded sqlite file is always one of them: what a restart of the scheduler needs must not be
     only in a memcached that may forget. `local_store=0`, `no-retention` and `memory` switch it off.
-    Raises UnknownStore, BadOption (of `retention`).
     """
     types = {m.name: m for m in cluster.modules}
-    stores: dict[str, Retention] = {}
-    told: list[Store] = []
+    found: list[Chosen] = []
     wants_own = cluster.settings.get("local_store", "1").strip() != "0"
     for name in define.modules:
         module = types.get(name)
@@ -152,12 +157,25 @@ def open_retention(
         options = dict(module.options) if module else {}
         if kind == "sqlite-retention":
             options.setdefault("path", f"{define.name}.retention.db")
-        stores[name] = open_store(kind, options, str(workdir))
-        told.append(Store(name, _place(kind, options, define.address, cluster), kind in LOCAL))
+        found.append(Chosen(name, kind, options))
     if wants_own:
         options = {"path": f"{define.name}.retention.db"}
-        stores[OWN] = open_store("sqlite-retention", options, str(workdir))
-        told.append(Store(OWN, define.address, local=True))
+        found.append(Chosen(OWN, "sqlite-retention", options))
+    return found
+
+
+def open_retention(
+    cluster: Cluster, define: DaemonDef, workdir: Path
+) -> tuple[Retainer, tuple[Store, ...]]:
+    """Return a scheduler's stores, and what its role must know of them.
+
+    Raises UnknownStore, BadOption (of `retention`).
+    """
+    stores: dict[str, Retention] = {}
+    told: list[Store] = []
+    for name, kind, options in chosen(cluster, define):
+        stores[name] = open_store(kind, options, str(workdir))
+        told.append(Store(name, _place(kind, options, define.address, cluster), kind in LOCAL))
     local = frozenset(store.name for store in told if store.local)
     return Retainer(cluster.name, stores, local), tuple(told)
 

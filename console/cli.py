@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from console.facts import Snapshot
+from console.retention_cli import retention
 from console.target import CannotAsk, Target, bundle_of, target, workdir_of
 
 GOOD, NOT_GOOD, USAGE, NOBODY = 0, 1, 2, 3
@@ -402,6 +403,9 @@ def _terminal() -> tuple[bool, str]:
 
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     return colour, sys.stdout.encoding or "ascii"
+
+
+main.add_command(retention)
 
 
 if __name__ == "__main__":

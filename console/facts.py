@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from daemons.model.cluster import Epoch, RoleName, epoch_n
 from daemons.wire.messages import Census, ShardHeld
+from daemons.wire.stores import StoreSeen
 
 State = Literal["alive", "suspect", "dead", "unknown"]
 Severity = Literal["critical", "warning", "advice"]
@@ -75,6 +76,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
     age_s: float = -1.0  # of its last sign of life; -1 = none yet
     config: str = ""
     figures: dict[str, float] = {}  # as old as `age_s`
+    stores: tuple[StoreSeen, ...] = ()  # of a scheduler: its retention, as old as `age_s`
     restarts: int = 0
     up_s: float = -1.0  # since its process started; -1 = not known
     cpu_percent: float = 0.0

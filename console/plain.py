@@ -82,6 +82,7 @@ def _daemon(daemon: Daemon) -> dict[str, Any]:
         "cpu_percent": round(daemon.cpu_percent, 1),
         "rss_bytes": daemon.rss_bytes,
         "figures": daemon.figures,
+        "stores": [{field: getattr(s, field) for field in s.__struct_fields__} for s in daemon.stores],
         "last_change": daemon.last_change,
     }
 

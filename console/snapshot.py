@@ -88,6 +88,7 @@ def _daemon(define: DaemonDef, server: Server, heard: Heard) -> Daemon:
         age_s=_age_s(seen, heard, server),
         config=report.config,
         figures=dict(report.figures),
+        stores=report.stores,
         restarts=seen.restarts if seen else 0,
         up_s=_up_s(seen, heard) if known else -1.0,
         cpu_percent=seen.cpu_percent if seen and is_live else 0.0,

@@ -415,6 +415,7 @@ OURS: dict[str, AttrType] = {
     "etcd_cert": "text",
     "etcd_key": "text",
     "split_policy": "text",
+    "local_store": "bool",
     "split_delay": "number",
     "failback": "text",
     "on_ambiguous": "text",

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 PLANNED_MAX = 20_000
 PREFER_S = 5.0  # what a reactionner may have begun is offered to that one alone for so long
 UNHEARD_S = 5.0  # a reactionner that does not ask for so long is gone
+LEFT_S = 1.5  # one that has left the roster, too: it asks until what it runs has ended
 AMBIGUOUS = -1  # code of an end that nobody knows
 REPEATS_MAX = 3  # times that one action is told again because nobody knows
 UNSURE_S = 600.0  # so long after an unsure take-over a command may come that was obeyed before it
@@ -240,7 +241,8 @@ class Outbox:
         names = set(served)
         for action_id, given in list(self._given.items()):
             heard = self._heard.get(given.reactionner, ("", given.at_mono))[1]
-            if given.reactionner in names and now.mono - max(heard, given.at_mono) < UNHEARD_S:
+            patience_s = UNHEARD_S if given.reactionner in names else LEFT_S
+            if now.mono - max(heard, given.at_mono) < patience_s:
                 continue
             del self._given[action_id]
             self._unclear.add(action_id)

@@ -290,8 +290,9 @@ class Reactionner:
         shards = self._shards_at[scheduler]
         serves = not self.stopping and not self._serves.isdisjoint(shards)
         ended = tuple(ran for ran in self._ended.values() if ran.shard in shards)[:ENDED_BATCH]
-        if link.flying or now.mono < link.due_mono or not (serves or ended):
-            return []
+        holds = any(held.action.shard in shards for held in self._held.values())
+        if link.flying or now.mono < link.due_mono or not (serves or ended or holds):
+            return []  # who still has something is heard of: else it would be given to another
         busy = bool(self._held or self._to_end or ended)
         wait_s = 0.0 if not serves or ended else PACE_S if busy else IDLE_S
         link.flying, link.sent_mono = True, now.mono

@@ -444,3 +444,18 @@ def test_only_an_event_handler_is_marked_as_one_whose_services_outlive_it():
 
     marks = {order.object: order.env.get("SHINKEN_EVENT_HANDLER") for order in bench.started}
     assert marks == {"mail-1": None, "fix-1": "1"}
+
+
+def test_one_that_has_left_the_roster_asks_for_nothing_until_what_it_runs_has_ended():
+    bench = Bench()
+    bench.give(action())
+    bench.asked.clear()
+    bench.role._links["s1"].flying = False
+    bench.role.handle(Roster(1, 2, "a1", shards=(Placed(0, "All", "v1", "s1"),)), at(bench.now))
+
+    assert (bench.asks().want, bench.asks().holding) == (0, ("mail-1",))
+    bench.ends()
+    bench.give(settled=("mail-1",))
+    bench.asked.clear()
+    bench.tick(1.0)
+    assert bench.asked == []

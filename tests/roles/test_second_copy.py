@@ -235,3 +235,18 @@ def test_what_stays_unclear_is_told_again_a_few_times_only():
         told += 1
 
     assert told == REPEATS_MAX
+
+
+def test_a_reactionner_that_left_the_roster_keeps_what_it_runs_while_it_is_heard():
+    stage = Kept()
+    action = planned(stage)
+    stage.claims(action)
+    stage.place("one", reactionners=("other",))
+    for _ in range(8):
+        stage.take(holding=(action.id,))
+        stage.run(0.5)
+        assert not stage.take(name="other").actions
+    stage.run(2.0)
+
+    (again,) = stage.take(name="other").actions
+    assert again.tagged

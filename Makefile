@@ -12,7 +12,7 @@ SEEDS ?= 200
 ARGS := $(CONFIG) $(if $(SERVER),--server $(SERVER)) $(if $(WORKDIR),--workdir $(WORKDIR))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo start stop status restart verify test test-deps lint types imports cluster scorecard sim bench check fmt clean
+.PHONY: help setup demo start stop status restart verify test test-deps lint types imports cluster scorecard soak sim bench check fmt clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test: $(READY) test-deps ## all tests but the slow ones and those in network nam
 
 scorecard: $(READY) test-deps ## the scenarios of docs/scorecard.md, with figures (ONLY=F1,F3 RUNS=20 LONG=1; as root)
 	@$(BIN)/python -m tests.cluster $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS)) $(if $(LONG),--long)
+
+soak: $(READY) test-deps ## random faults for HOURS=1 on real processes, then the judge (SEED=7; as root)
+	@$(BIN)/python -m tests.cluster.soak $(if $(HOURS),--hours $(HOURS)) $(if $(SEED),--seed $(SEED))
 
 cluster: $(READY) test-deps ## real processes in network namespaces, broken in every way (as root)
 	@$(BIN)/python -m pytest -n 0 -m "cluster and not slow" tests/cluster

@@ -16,10 +16,10 @@ def f04_server_cut_off(scene: Scene) -> Figures:
     resumed = scene.resumed(fault.began)
     scene.watch(fault.began + (60.0 if scene.long else 10.0))
     scene.bed.heal()
+    scene.over()
     healed = boot()
     cluster.wait_whole()
     merged = boot() - healed
-    scene.over()
     old = [s for s in scene.spans(LEASE) if s.server == victim and s.began < fault.began]
     return {"first check": resumed, "old owner stopped": old[-1].ended - fault.began, "whole after heal": merged}
 
@@ -37,8 +37,8 @@ def f05_one_way(scene: Scene) -> Figures:
                 scene.bed.block(*((victim, other) if outward else (other, victim)))
         scene.watch(fault.began + (60.0 if scene.long else 12.0))
         scene.bed.heal()
-        scene.cluster.wait_whole()
         scene.over()
+        scene.cluster.wait_whole()
         scene.watch(boot() + 3.0)
         changes.append(float(len(scene.spans("arbiter")) - before))
     return {"changes of leader": max(changes)}
@@ -126,7 +126,7 @@ def f22_flapping_link(scene: Scene) -> Figures:
         scene.bed[victim].link(False)
         scene.watch(boot() + 5.0)
         scene.bed[victim].link(True)
-        scene.watch(boot() + 5.0)
         scene.over()
+        scene.watch(boot() + 5.0)
     cluster.wait_whole()
     return {"changes of owner": float(len(scene.spans(LEASE)) - before)}

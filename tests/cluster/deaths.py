@@ -155,8 +155,8 @@ def f11_poller_lost(scene: Scene) -> Figures:
     scene.watch(fault.began + (60.0 if scene.long else 12.0))
     parted = delayed_s(scene.runs, fault.began, boot(), cluster.plan.check_s)
     scene.bed.heal()
-    scene.watch(boot() + 1.0)
     scene.over()
+    scene.watch(boot() + 1.0)
     cluster.wait_whole()
     return {"checks late, killed": killed, "checks late, cut off": parted}
 

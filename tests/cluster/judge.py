@@ -53,6 +53,7 @@ class Evidence(Struct, frozen=True):
     ended: float = FOREVER
     to_tell: Sequence[str] = ()  # objects whose problem somebody must have been told
     lease_s: float = 2.5
+    split: bool = False  # two servers act at once by their policy: two owners are no fault, an untagged repeat is
 
 
 class Findings(Struct, frozen=True):
@@ -110,7 +111,7 @@ def judge(evidence: Evidence) -> Findings:
         rerun=_rerun(by_key, evidence),
         stale=_stale(evidence),
         fenced=_fenced(evidence),
-        owners=overlaps(evidence.spans),
+        owners=() if evidence.split else overlaps(evidence.spans),
         untold=untold,
         repeated=repeated,
         holes=holes,

@@ -1,14 +1,18 @@
 """Outcomes as lines for people, as JSON for the record, and as rows for docs/scorecard.md.
 
-    python -m tests.cluster.report var/scorecard.json     prints the table
+    python -m tests.cluster.report                               prints the table
+    python -m tests.cluster.report --write docs/scorecard.md     puts it there
 """
 
+import argparse
 import sys
 from pathlib import Path
 
 from msgspec import Struct, json
 
 from tests.cluster.scene import Line, Outcome, at
+
+BEGIN, END = "<!-- reliability -->", "<!-- end of reliability -->"
 
 
 class Entry(Struct, frozen=True):
@@ -55,7 +59,7 @@ def _figure(outcome: Outcome, line: Line) -> str:
 def table(entries: dict[str, Entry]) -> str:
     """Return the rows for docs/scorecard.md."""
     rows = ["| # | scenario | figure: median, max (pass line) | runs | load | kept |", "| --- | --- | --- | --- | --- | --- |"]
-    for name in sorted(entries, key=lambda n: int(n[1:])):
+    for name in sorted(entries, key=lambda n: (int(n[1:].rstrip("H")), n)):
         entry = entries[name]
         out = entry.outcome
         figures = "<br>".join(_cell(out, line) for line in out.lines)
@@ -72,5 +76,27 @@ def _cell(outcome: Outcome, line: Line) -> str:
     return f"{line.name} **{at(values, 'median'):.2f}**, {at(values, 'max'):.2f}{unit} ({line.limit:g})"
 
 
+def write(path: Path, entries: dict[str, Entry]) -> None:
+    """Replace the table between the two marks in the Markdown file at `path`. Raises ValueError without them."""
+    text = path.read_text()
+    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    machines = "; ".join(dict.fromkeys(entry.machine for entry in entries.values()))
+    path.write_text(f"{text[:begin]}\n{machines}.\n\n{table(entries)}\n{text[end:]}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the table, or write it into a file."""
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster.report")
+    parser.add_argument("json", nargs="?", type=Path, default=Path("var/scorecard.json"))
+    parser.add_argument("--write", type=Path, help="into this file, between its marks")
+    options = parser.parse_args(argv)
+    entries = read(options.json)
+    if options.write:
+        write(options.write, entries)
+    else:
+        print(table(entries))
+    return 0
+
+
 if __name__ == "__main__":
-    print(table(read(Path(sys.argv[1] if len(sys.argv) > 1 else "var/scorecard.json"))))
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """The scenarios by the names of the scorecard, with their pass lines. `QUICK` is CI's set."""
 
-from tests.cluster import cuts, deaths, scarce, stores
+from tests.cluster import cuts, deaths, operated, scarce, stores
 from tests.cluster.plan import Plan
 from tests.cluster.scene import Line, Scenario
 
@@ -34,6 +34,15 @@ _ALL = (
     Scenario(
         id="F6", what="the arbiters' servers cut from each other", play=cuts.f06_arbiters_parted,
         lines=(Line("changes of leader", 0, ""), Line("changes of owner", 0, ""), Line("no check began for", 1.0)),
+    ),
+    Scenario(
+        id="F7", what="two servers cut from each other, split_policy=takeover", play=operated.f07_two_servers_parted,
+        lines=(Line("merged", 10.0),), plan=Plan(servers=2), split=True,
+    ),
+    Scenario(
+        id="F7H", what="the same with split_policy=hold", play=operated.f07_two_servers_parted,
+        lines=(Line("merged", 10.0), Line("sides that went on", 1, "")),
+        plan=Plan(servers=2, lines=("split_policy=hold",)),
     ),
     Scenario(
         id="F8", what="SIGSTOP of the scheduler for 10 s, then SIGCONT", play=deaths.f08_scheduler_stopped,
@@ -97,6 +106,22 @@ _ALL = (
     Scenario(
         id="F22", what="a link that flaps every 5 s", play=cuts.f22_flapping_link,
         lines=(Line("changes of owner", 3, ""),),
+    ),
+    Scenario(
+        id="F23", what="failback to the preferred scheduler under load", play=operated.f23_failback,
+        lines=(Line("gap", 0.3), Line("checks late", 1.0)),
+    ),
+    Scenario(
+        id="F24", what="planned switchover of each role under load", play=operated.f24_switchover,
+        lines=(Line("gap of the scheduler", 0.5), Line("gap of others", 0.5), Line("checks late", 1.0)),
+    ),
+    Scenario(
+        id="F25", what="pause, then the owner's server lost, then the end of the pause", play=operated.f25_pause,
+        lines=(Line("taken over while paused", 0, ""), Line("taken over after its end", 5.0)),
+    ),
+    Scenario(
+        id="F26", what="every server stopped and started in turn", play=operated.f26_rolling_restart,
+        lines=(Line("no check began for", 2.0),),
     ),
     Scenario(
         id="F27", what="a server lost, and a voter's keeper killed during the failover", play=deaths.f27_double_fault,

@@ -4,7 +4,7 @@ set -euo pipefail
 declare -A needs=(
     [memcached]=memcached [check_dummy]=monitoring-plugins-basic [cc]=gcc [tmux]=tmux
     [redis-server]=redis-server [redis-sentinel]=redis-sentinel [etcd]=etcd-server
-    [ip]=iproute2 [nft]=nftables [iptables]=iptables [faketime]=faketime [strace]=strace
+    [ip]=iproute2 [nft]=nftables [iptables]=iptables [strace]=strace
 )
 missing=()
 for command in "${!needs[@]}"; do

@@ -53,14 +53,14 @@ def until(condition: Callable[[], T], limit_s: float, what: str, pause_s: float 
 class Cluster:
     """The servers of a bed with shinken on them."""
 
-    def __init__(self, bed: Bed, plan: Plan, *, faketime: bool = False, disk: str = "") -> None:
+    def __init__(self, bed: Bed, plan: Plan, *, skewed: bool = False, disk: str = "") -> None:
         """Write the files; nothing is started yet.
 
-        `faketime`: the bed can skew its clocks. `disk`: the size of a disk of its own for each work folder.
+        `skewed`: the bed can skew its clocks. `disk`: the size of a disk of its own for each work folder.
         """
         self.bed = bed
         self.plan = plan
-        self.faketime = faketime
+        self.skewed = skewed
         self.site: Site = write(plan, bed.folder)
         self.ledger = Ledger(self.site.runs, self.site.told)
         self.servers = tuple(bed.servers)[: plan.servers]
@@ -89,7 +89,7 @@ class Cluster:
         """Run a `shinken` command on a server."""
         argv = [sys.executable, "-m", "console.cli", *words]
         root = str(Path(__file__).parents[2])
-        return self.bed[server].run(argv, env={"PYTHONPATH": root}, faketime=self.faketime, log=log)
+        return self.bed[server].run(argv, env={"PYTHONPATH": root}, skewed=self.skewed, log=log)
 
     def flow(self) -> None:
         """Wait until every check has run twice and something was told. Raises NotReached."""

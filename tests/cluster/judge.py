@@ -192,8 +192,9 @@ def _lost(by_key: Mapping[str, Sequence[Run]], evidence: Evidence) -> tuple[tupl
     """Results that the next order does not know of: lost; cut off with their server; still on their way."""
     lost, cut, again = [], 0, 0
     for key, runs in by_key.items():
-        for before, after in pairwise(runs):
-            if after.known >= before.id or after.began < evidence.began:
+        for n, before in enumerate(runs):
+            after = next((r for r in runs[n + 1 :] if r.epoch >= before.epoch), None)  # an old owner knows less
+            if after is None or after.known >= before.id or after.began < evidence.began:
                 continue
             if after.began < before.ended + AGAIN_S:
                 again += 1

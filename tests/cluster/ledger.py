@@ -8,6 +8,9 @@ from pathlib import Path
 from msgspec import Struct
 
 
+NOTHING, FOREIGN = (0, 0), (1 << 62, 0)  # known runs that are none
+
+
 class Run(Struct, frozen=True, gc=False):
     """One run of a check."""
 
@@ -104,6 +107,8 @@ def told_of(line: str) -> Told | None:
 
 
 def run_id(output: str) -> tuple[int, int]:
-    """Return which run said "r<epoch>.<seq>"; (0, 0) when it is no such output."""
+    """Return which run said "r<epoch>.<seq>"; NOTHING for none yet, FOREIGN for a passive result or another text."""
     epoch, _, seq = output.removeprefix("r").partition(".")
-    return (int(epoch), int(seq)) if epoch.isdigit() and seq.isdigit() else (0, 0)
+    if epoch.isdigit() and seq.isdigit():
+        return (int(epoch), int(seq))
+    return NOTHING if output == "-" else FOREIGN

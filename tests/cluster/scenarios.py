@@ -81,7 +81,7 @@ _ALL = (
     Scenario(
         id="F17", what="clock 1 h ahead, 1 h behind, 5 % fast, stepped back", play=scarce.f17_wrong_clocks,
         lines=(Line("changes of leader or owner", 0, ""), Line("checks late", 4.0), Line("told, of what was due", 1.5, "")),
-        faketime=True,
+        skewed=True,
     ),
     Scenario(
         id="F18", what="300 ms latency, 30 % loss, 1 Mbit/s on every link", play=cuts.f18_bad_links,

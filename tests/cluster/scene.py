@@ -36,7 +36,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     play: Callable[["Scene"], Figures]
     lines: tuple[Line, ...] = ()
     plan: Plan = Plan()
-    faketime: bool = False
+    skewed: bool = False
     disk: str = ""  # size of a disk of their own for the work folders
     split: bool = False  # two servers both act: what both do must be tagged, not undone
     servers_more: int = 0  # servers without shinken, for stores
@@ -175,7 +175,7 @@ def perform(scenario: Scenario, folder: Path, runs: int = 1, *, long: bool = Fal
     """Play a scenario `runs` times in one cluster made for it; return what came of it. Raises BedFailed."""
     began = time.monotonic()
     with Bed(folder, scenario.plan.servers + scenario.servers_more) as bed:
-        cluster = Cluster(bed, scenario.plan, faketime=scenario.faketime, disk=scenario.disk)
+        cluster = Cluster(bed, scenario.plan, skewed=scenario.skewed, disk=scenario.disk)
         scenario.prepare(Scene(cluster))
         try:
             cluster.start()

@@ -14,7 +14,7 @@ from tests.cluster.judge import (
     resumed_s,
     silence_s,
 )
-from tests.cluster.ledger import Run, Told, run_id, run_of, told_of
+from tests.cluster.ledger import FOREIGN, NOTHING, Run, Told, run_id, run_of, told_of
 
 OLD, NEW = 256, 513  # epochs
 STEADY, FLIP = "host1/steady-0", "host0/flip-0"
@@ -79,6 +79,11 @@ def test_one_that_died_with_its_server_is_cut_off_if_it_was_young():
 def test_a_check_ordered_again_at_once_is_neither_lost_nor_good_practice():
     again = [*GOOD[:3], run(108.5, 1, NEW, (OLD, 2)), *GOOD[4:]]
     assert (found(again).lost, found(again).again) == ((), 1)
+
+
+def test_an_old_owners_late_order_says_nothing_about_what_the_new_one_knows():
+    thawed = run(113, 4, OLD, (OLD, 3), server="server3")
+    assert found([*GOOD, thawed]).lost == ()
 
 
 def test_an_order_carried_out_twice_is_found():
@@ -153,4 +158,4 @@ def test_lines_of_ledgers_are_read():
     assert run_of("1.5 1.6 server2 1.256") is None, "torn"
     told = told_of("ended 1.5 server1 1.256.1 abc tagged PROBLEM h/s CRITICAL 1 operator r256.7")
     assert told is not None and told.tagged and told.ended and told.cause == (256, 7) and told.epoch == 256
-    assert run_id("CRITICAL - real output") == (0, 0)
+    assert run_id("-") == NOTHING and run_id("passive") == FOREIGN

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from msgspec import Struct
 
-
 NOTHING, FOREIGN = (0, 0), (1 << 62, 0)  # known runs that are none
 
 

@@ -7,47 +7,24 @@ What is heavy is imported where it is used: `shinken status` has to be quick.
 import shutil
 import sys
 import threading
-from collections.abc import Callable
-from typing import Any
 
 import click
 
 from console.facts import Snapshot
+from console.operate import drill, failback, failover, going_on_of, pause, plan, resume
 from console.retention_cli import retention
-from console.target import CannotAsk, Target, bundle_of, target, workdir_of
-
-GOOD, NOT_GOOD, USAGE, NOBODY = 0, 1, 2, 3
-Command = Callable[..., Any]
-
-
-class Wrong(click.ClickException):
-    """A mistake of the user: its text, no traceback."""
-
-    exit_code = USAGE
-
-    def show(self, file: Any = None) -> None:
-        """Write it the way all our commands do."""
-        click.echo(f"shinken: {self.message}", err=True)
-
-
-class NotGood(Wrong):
-    """The configuration is not good."""
-
-    exit_code = NOT_GOOD
-
-
-def which_cluster(command: Command) -> Command:
-    """Add the options that say which cluster is meant."""
-    for option in (
-        click.option("--workdir", default="", metavar="DIR", help="Work folder of a server of this machine (default: `workdir` of the main file)."),
-        click.option("--server", default="", metavar="NAME", help="Which server this is, where its addresses do not tell."),
-        click.option("-c", "--config", "files", multiple=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False, readable=True), help="Configuration file; several are read one after the other."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
-
-
-as_json_option = click.option("--json", "as_json", is_flag=True, help="For scripts.")
+from console.target import CannotAsk, Target, bundle_of, workdir_of
+from console.words import (
+    GOOD,
+    NOBODY,
+    NOT_GOOD,
+    NotGood,
+    Wrong,
+    as_json_option,
+    which_cluster,
+)
+from console.words import cluster_target as _target
+from daemons.wire.operations import Operations
 
 
 @click.group(
@@ -62,7 +39,12 @@ def main() -> None:
     Start this server:       shinken start -c etc/shinken.cfg -c etc/shinken-specific.cfg
     Who leads, who is dead:  shinken status
     Watch it live:           shinken-console
+    Move work off a server:  shinken failover server1
     """
+
+
+for _command in (plan, failover, failback, pause, resume, drill):
+    main.add_command(_command)
 
 
 @main.command()
@@ -202,7 +184,8 @@ def status(files: tuple[str, ...], server: str, workdir: str, as_json: bool, wat
     if watch:
         _watch(where, as_json)
         return
-    sys.exit(_show(_collect(where), as_json))
+    snapshot = _collect(where)
+    sys.exit(_show(snapshot, as_json, going_on_of(where) if snapshot.leader else None))
 
 
 @main.command()
@@ -298,13 +281,6 @@ def console(
     run(where.bundle, where.keys, read_only=read_only or where.keys.operator is None)
 
 
-def _target(files: tuple[str, ...], server: str, workdir: str) -> Target:
-    try:
-        return target(files, server, workdir)
-    except CannotAsk as error:
-        raise Wrong(str(error)) from error
-
-
 def _collect(where: Target) -> Snapshot:
     from console.feed import collect, daemons, keepers
 
@@ -312,15 +288,18 @@ def _collect(where: Target) -> Snapshot:
     return collect(bundle.cluster, keepers(bundle, keys), directly=daemons(bundle, keys))
 
 
-def _show(snapshot: Snapshot, as_json: bool) -> int:
-    """Print it; return the exit code."""
+def _show(snapshot: Snapshot, as_json: bool, known: Operations | None = None) -> int:
+    """Print it, with what the leader says of operations; return the exit code."""
+    from console.operated import going_on, going_on_lines
     from console.page import page, printed
     from console.plain import status_json
 
     if as_json:
-        click.echo(status_json(snapshot))
+        click.echo(status_json(snapshot, going_on(known)))
     else:
         click.echo(printed(page(snapshot, _width()), *_terminal()))
+        for line in going_on_lines(known):
+            click.echo(line)
     return exit_code(snapshot)
 
 

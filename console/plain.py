@@ -11,9 +11,10 @@ from console.facts import Daemon, Problem, Server, Shard, Snapshot
 from daemons.model.cluster import epoch_n
 
 
-def status_json(snapshot: Snapshot) -> str:
-    """Return one JSON object, indented, without a newline at its end."""
-    return msgspec.json.format(msgspec.json.encode(status(snapshot)), indent=2).decode()
+def status_json(snapshot: Snapshot, more: dict[str, Any] | None = None) -> str:
+    """Return one JSON object with the fields of `more` too, indented, without a newline at its end."""
+    fields = status(snapshot) | (more or {})
+    return msgspec.json.format(msgspec.json.encode(fields), indent=2).decode()
 
 
 def status(snapshot: Snapshot) -> dict[str, Any]:

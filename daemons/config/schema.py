@@ -416,6 +416,7 @@ OURS: dict[str, AttrType] = {
     "etcd_key": "text",
     "split_policy": "text",
     "local_store": "bool",
+    "failback_hold": "number",
     "split_delay": "number",
     "failback": "text",
     "on_ambiguous": "text",

@@ -216,7 +216,7 @@ class Placement:
         for shard in self._view.shards:
             owner = self.owners.get(shard.id, "")
             before = self._last[shard.id].standby if shard.id in self._last else ""
-            wish = self._view.wished(f"shard/{shard.id}")
+            wish = self._view.wished(f"shard/{shard.id}") or self._view.wished(f"copy/{shard.id}")
             if wish is not None and self._may_copy(wish.to, shard):
                 self._follow(shard, wish.to)  # so that it comes into step
             elif self._may_copy(before, shard) and self._elsewhere_than(

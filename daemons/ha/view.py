@@ -31,7 +31,7 @@ class Wish(Struct, frozen=True, array_like=True):
     It is obeyed while `to` is usable, and then only; who owns a wish drops it when it is spent.
     """
 
-    what: str  # "shard/<id>", or the name of the daemon that is to be relieved
+    what: str  # "shard/<id>", "copy/<id>" (stand by only), or the name of the daemon to be relieved
     to: str  # "" = by whoever can
     force: bool = False  # also where `to` is not in step: the operator said so
 

@@ -18,6 +18,7 @@ from daemons.roles.compiled import Compiled
 from daemons.roles.configuring import Configuring
 from daemons.roles.documents import Documents
 from daemons.roles.keeper import voting_keepers
+from daemons.roles.operations_desk import Desk
 from daemons.roles.role import Call, Unexpected, Wait
 from daemons.roles.standing import Standing
 from daemons.wire.board import Gone, Revoke
@@ -50,6 +51,7 @@ from daemons.wire.messages import (
     Shutdown,
     Want,
 )
+from daemons.wire.operations import HandLead, Operate, OperationAsk
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,7 @@ SETTLE_S = 0.6  # a new leader listens this long before its first plan, unless a
 SPARE_WAIT_S = 4.0  # a spare lets a master that starts with it lead first
 OBITUARY_S = 5.0  # who ended shortly before this one led: its server was stopped with the last leader
 FOLLOW_S = 20.0  # an arbiter that does not work from the leader's version for longer is a problem
+LEAD_AGAIN_S = 4.0  # who gave the lead away, or was not named, claims it again after so long
 REVOKE_S = 1.5  # a placement not taken up for so long: the former holder's lease is revoked
 
 
@@ -114,6 +117,8 @@ class Arbiter:
         self.documents = Documents(
             tuple(by_index.values()), frozenset(by_index[v] for v in voting_keepers(cluster) if v in by_index)
         )
+        self.desk = Desk(name, cluster, self.documents)
+        self.lead_not_before = 0.0  # mono: another arbiter is to lead first
         self.started: Mono | None = None
         self.leading: Epoch = 0
         self.led: Epoch = 0  # the last one: (epoch, n) of a roster never comes twice
@@ -156,6 +161,10 @@ class Arbiter:
                 return self._proposal(digest) if self.leading else self._not_leading()
             case Roster():
                 return self._other_leader(message, now)
+            case Operate() | OperationAsk():
+                return self._operate(message, now)
+            case HandLead():
+                return self._lead_next(message, now)
             case Shutdown():
                 self.leaving = True
                 self._step_down("stopping")
@@ -171,6 +180,8 @@ class Arbiter:
         epoch = self.standing.holds(LEASE, now)
         if epoch < self.fenced_by and self.fenced:
             epoch = 0  # somebody obeys a higher one: claim above it
+        if self.leaving or now.mono < self.lead_not_before:
+            epoch = 0  # the keeper has not heard yet that it is given back
         if epoch != self.leading:
             self._step_down("the lease ran out") if not epoch else self._lead(epoch, now)
         calls += self.configuring.tick(bool(self.leading), self.standing.roster, now)
@@ -183,6 +194,13 @@ class Arbiter:
             self._plan(now)
             calls += self._tell(now)
             calls += self._revoke(now)
+            ticked = self.desk.tick(now)
+            calls += ticked.calls
+            if ticked.give_lead:
+                self.lead_not_before = now.mono + LEAD_AGAIN_S
+                self._step_down("another arbiter is to lead")
+                self.standing.hurry()
+                calls += self.standing.beat(self._wants(now), self.report(), now)
         return calls
 
     def answered(self, call: Call, answer: Message, now: Now) -> list[Call]:
@@ -199,6 +217,8 @@ class Arbiter:
                 self.documents.heard(answer, now)
         elif isinstance(call.message, Compile | FilesAgree) or (call.to == "keeper" and isinstance(call.message, Recall)):
             return self.configuring.answered(call, answer, now)
+        elif isinstance(call.message, HandLead):
+            self.desk.answered(call)
         elif isinstance(call.message, Keep | Recall):
             calls, highest = self.documents.answered(call, answer, now)
             if highest > self.leading and self.fenced:
@@ -262,7 +282,7 @@ class Arbiter:
     # -- leading or not
 
     def _wants(self, now: Now) -> tuple[Want, ...]:
-        if self.leaving or not self.configuring.may_lead:
+        if self.leaving or not self.configuring.may_lead or now.mono < self.lead_not_before:
             return ()
         spare = self.define is not None and self.define.spare
         waited = self.started is not None and now.mono - self.started >= SPARE_WAIT_S
@@ -276,6 +296,7 @@ class Arbiter:
         self.planned = False
         self.documents.lead(epoch, now)
         self.configuring.lead()
+        self.desk.lead(epoch)
         self.why = "took the lead"
         if epoch != self.led:  # else it only thought it had lost the lease: its own plan goes on
             roster = self.standing.roster
@@ -305,6 +326,23 @@ class Arbiter:
             self._step_down(f"{roster.leader} leads with a higher epoch")
         return self.standing.enrol(roster, self.report(), now)
 
+    def _operate(self, message: Operate | OperationAsk, now: Now) -> Message:
+        """An operator's order or question: only the leader answers it."""
+        if not self.leading:
+            leader = self.standing.roster.leader if self.standing.roster else ""
+            return NotMine(f"{self.name} does not lead; {leader or 'nobody'} did when it last heard")
+        if isinstance(message, Operate):
+            return self.desk.operate(message, now)
+        return self.desk.asked(message, now)
+
+    def _lead_next(self, hand: HandLead, now: Now) -> Message:
+        """The leader names who leads after it: whoever is not named lets that one go first."""
+        if self.leading or hand.epoch < self.standing.epoch:
+            return Fenced(LEASE, max(self.leading, self.standing.epoch))
+        self.lead_not_before = 0.0 if hand.to == self.name else now.mono + LEAD_AGAIN_S
+        self.standing.hurry()
+        return Done()
+
     # -- listening
 
     def _ask_keepers(self, now: Now) -> list[Call]:
@@ -325,6 +363,7 @@ class Arbiter:
                 if instance != heard.instance:
                     heard.gone = False
                 heard.instance, heard.report = instance, report
+                self.desk.reported(heard.define.name, report)
             case Fenced(_, highest):
                 if highest > self.leading and self.fenced:
                     self.fenced_by = highest
@@ -407,9 +446,12 @@ class Arbiter:
             for h in self.daemons.values()
         )
         me = Seen(self.define, "alive", True) if self.define else None
-        fresh = plan(View(self.name, seen + ((me,) if me else ()), self.compiled.shards, self.placed, realms=self.cluster.realms))
+        view = View(self.name, seen + ((me,) if me else ()), self.compiled.shards, self.placed, realms=self.cluster.realms)
+        view = self.desk.guided(view, now)
+        fresh = plan(view)
+        self.desk.planned(view, fresh, now)
         self.planned = True
-        self.problems = fresh.problems + self._differing(now)
+        self.problems = fresh.problems + self._differing(now) + self.desk.problems(now)
         if fresh.members == self.members and fresh.shards == self.placed and self.n and (
             self.told_config == self.compiled.config
         ):
@@ -418,7 +460,8 @@ class Arbiter:
         for shard in fresh.shards:
             if shard.scheduler != before.get(shard.id):
                 revoked = self.revoked_at.pop(shard.id, None) is not None  # for another: at once again
-                self.untaken[shard.id] = Mono(now.mono - REVOKE_S) if revoked else now.mono
+                at_once = revoked or self.desk.paused(now)  # while paused voters let nobody else have it
+                self.untaken[shard.id] = Mono(now.mono - REVOKE_S) if at_once else now.mono
         for why in fresh.why:
             log.warning("plan epoch=%d: %s", epoch_n(self.leading), why)
         self.members, self.placed = fresh.members, fresh.shards
@@ -455,6 +498,7 @@ class Arbiter:
         }
         for heard in self.daemons.values():
             stale = heard.sent != (roster.epoch, roster.n) and heard.missed == 0
+            stale = stale or heard.define.name in self.desk.watched
             if heard.asking or not (stale or now.mono >= heard.due):
                 continue
             heard.asking, heard.sent = True, (roster.epoch, roster.n)
@@ -477,6 +521,8 @@ class Arbiter:
             since = self.untaken.setdefault(shard.id, now.mono)
             lease = f"shard/{shard.id}"
             promised = self._promised(lease)
+            if shard.id in self.desk.planned_moves():
+                continue  # its owner hands it over itself, or goes on
             if not promised or now.mono - max(since, self.revoked_at.get(shard.id, since)) < REVOKE_S:
                 continue
             self.revoked_at[shard.id] = now.mono

@@ -15,6 +15,7 @@ from daemons.wire.messages import Broks, Delta, TakeBroks
 
 _position = msgpack.Decoder(tuple[int, int]).decode
 _encode = msgpack.Encoder().encode
+LAST_WORD_S = 2.5  # a broker that is off the roster and says nothing is not waited for longer
 PAGE_BYTES = min(ANSWER_BYTES, 2_000_000)
 
 
@@ -34,9 +35,39 @@ class BrokDesk:
         self._state = state
         self._ring: BrokRing = state.journal.ring
         self._snapshots: dict[str, _Snapshot] = {}
+        self._heard: dict[str, float] = {}  # by broker, mono
+        self._left: set[str] = set()  # brokers that have said their last word
         self._stored: dict[str, Position] = {
             key[2:]: _position(value) for key, value in state.extra.items() if key.startswith("b/")
         }
+
+    def awaits(self, asked: TakeBroks, brokers: tuple[str, ...], now: Now) -> bool:
+        """Return whether a broker that begins should wait for the last word of the one before it."""
+        self._left.discard(asked.broker)
+        if asked.leaving:
+            self._left.add(asked.broker)
+        self._heard[asked.broker] = now.mono
+        if asked.known:
+            return False
+        return any(
+            now.mono - at < LAST_WORD_S
+            for name, at in self._heard.items()
+            if name != asked.broker and name not in brokers and name not in self._left
+        )
+
+    def serving(self, now: Now) -> tuple[str, ...]:
+        """Return the brokers that were heard lately and have not said their last word."""
+        return tuple(
+            sorted(
+                name
+                for name, at in self._heard.items()
+                if now.mono - at < LAST_WORD_S and name not in self._left
+            )
+        )
+
+    def expect(self, brokers: tuple[str, ...], now: Now) -> None:
+        """Count these as heard just now: the owner before did hear them."""
+        self._heard.update(dict.fromkeys(brokers, now.mono))
 
     def note(self, asked: TakeBroks, brokers: tuple[str, ...], now: Now) -> None:
         """Take the position in `asked` as stored; log lines that all `brokers` have are dropped."""

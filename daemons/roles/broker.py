@@ -11,6 +11,7 @@ from msgspec import Struct, msgpack
 
 from daemons.model.clock import Now
 from daemons.model.cluster import Cluster, Epoch
+from daemons.roles.broker_leaving import LeavingStreams
 from daemons.roles.highest import Highest, shard_lease
 from daemons.roles.role import Call, Unexpected, Wait
 from daemons.roles.standing import Standing
@@ -102,6 +103,7 @@ class Broker:
         self._poke_mono = 0.0
         self._positions = dict(positions or {})
         self._streams: dict[int, Stream] = {}
+        self._leaving = LeavingStreams(name, instance)
         self._owners: dict[int, str] = {}  # scheduler by shard
         self._counts = dict.fromkeys(("broks_taken", "log_lines_fed", "gaps"), 0)
 
@@ -125,11 +127,14 @@ class Broker:
         calls = self.standing.beat((), self.report(), now)
         for shard, stream in self._streams.items():
             calls += self._next(shard, stream, now)
-        return calls
+        return calls + self._leaving.tick(self._owners, now)
 
     def answered(self, call: Call, answer: Message, now: Now) -> list[Call]:
         """Feed what was taken; move on behind what was fed."""
         match call.message:
+            case TakeBroks(leaving=True) as word:
+                self._leaving.answered(word, answer, now)
+                return []
             case TakeBroks(shard=shard) as asked:
                 stream = self._streams.get(shard)
                 if stream is None or stream.asking != call.to:
@@ -177,19 +182,24 @@ class Broker:
         self.standing.enrol(roster, self.report(), now)
         self._owners = {p.id: p.scheduler for p in self.standing.shards}
         for placed in self.standing.shards:
-            self._serve(placed)
+            self._serve(placed, now)
         for shard in [s for s in self._streams if s not in self._owners]:
             self._leave(shard)
         return Enrolled(self.name, self.instance, self.report())
 
-    def _serve(self, placed: Placed) -> None:
+    def _serve(self, placed: Placed, now: Now) -> None:
         """Take up, keep or leave the stream of one shard, as the roster says."""
         member = self.standing.member
         mine = self.name in placed.brokers and (member is None or member.active)
         if mine and placed.id not in self._streams:
+            self._leaving.drop(placed.id)
             self._streams[placed.id] = Stream(self._positions.get(placed.id))
         elif not mine and placed.brokers:
             # Another broker goes on from here: its position counts by the time it is our turn again.
+            stream = self._streams.get(placed.id)
+            if stream is not None:
+                feed = stream.feed if stream.feeding else None
+                self._leaving.add(placed.id, stream.position, feed, now)
             self._leave(placed.id)
             self._positions.pop(placed.id, None)
         elif not mine:
@@ -260,6 +270,7 @@ class Broker:
         if isinstance(answer, Fed):
             self._counts["log_lines_fed"] += answer.lines
             self._note_failing(answer)
+            self._leaving.fed(feed)
             if stream is None or not _same(stream.feed, feed):
                 return  # the stream was left meanwhile: another broker has gone on by now
             stream.position, stream.feed, stream.feeding = position, None, False

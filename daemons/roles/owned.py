@@ -118,6 +118,8 @@ class OwnedShard:
         self.journal.ring.lost_before(inherited.position)
         self.broks = BrokDesk(state)
         if inherited.handed is not None:
+            self.broks.expect(inherited.handed.brokers, now)
+        if inherited.handed is not None:
             self.outbox.go_on(inherited.records, inherited.handed, now)
             self.handed = True
         else:
@@ -235,6 +237,7 @@ class OwnedShard:
         return HandOver(
             self.state.id, self.epoch, self.journal.formed_n, self.version, tuple(lent), pollers,
             tuple(forced), actions.given, actions.ran_before, actions.doubts, actions.unsure_s, drain_s,
+            self.broks.serving(now),
         )  # fmt: skip
 
     def rebody(self, body: ShardBody, version: str, now: Now) -> None:

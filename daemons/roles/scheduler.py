@@ -298,10 +298,13 @@ class Scheduler:
             return NotMine(f"{self.name} does not own shard {asked.shard}")
         key = f"broks {asked.broker} {asked.shard}"
         first, until = self._patience.since(key, asked, asked.wait_s, now)
+        brokers = shard.placed.brokers if shard.placed is not None else ()
         if first:
-            shard.broks.note(asked, shard.placed.brokers if shard.placed is not None else (), now)
-        answer = shard.broks.answer(asked, now)
-        if answer is None and now.mono < until:
+            shard.broks.note(asked, brokers, now)
+        if shard.broks.awaits(asked, brokers, now) and now.mono < until:
+            return Wait(until)
+        answer = None if asked.leaving else shard.broks.answer(asked, now)
+        if answer is None and now.mono < until and not asked.leaving:
             return Wait(until)
         self._patience.done(key)
         return answer if answer is not None else shard.broks.nothing(asked)

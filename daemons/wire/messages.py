@@ -476,6 +476,7 @@ class TakeBroks(Struct, frozen=True, array_like=True, tag=True):
     n: int
     wait_s: float
     states: bool = False  # some module wants the changed records, not only the log lines
+    leaving: bool = False  # the last word of one that is off the roster: its position is final
 
 
 class Broks(Struct, frozen=True, array_like=True, tag=True):

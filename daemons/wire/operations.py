@@ -152,3 +152,4 @@ class HandOver(Struct, frozen=True, array_like=True, tag=True):
     doubts: tuple[str, ...] = ()  # objects whose new notifications are tagged
     unsure_s: float = 0.0
     drain_s: float = 0.0  # from the order until this was sent
+    brokers: tuple[str, ...] = ()  # that are being served: one that leaves the roster has a last word

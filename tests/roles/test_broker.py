@@ -132,6 +132,9 @@ def test_a_gap_without_deltas_moves_the_position_too():
 def test_a_broker_off_the_roster_takes_nothing_and_forgets_where_it_was_once_another_has_the_shard():
     role = broker({0: (5, 17)})
     role.handle(roster(2, brokers=("b2",)), at(1))
+    word = one(role.tick(at(1)), TakeBroks)
+    assert word.message.leaving
+    role.answered(word, Broks(0, 5), at(1))
     assert none(role.tick(at(1)), TakeBroks)
 
     role.handle(roster(3), at(2))
@@ -161,3 +164,23 @@ def test_a_module_that_fails_while_others_do_not_is_shown_and_offered_again():
     again = one(role.answered(ask, Broks(0, 5, (), 5, 18), at(8)), Feed)
     role.answered(again, Fed(0, 5, 18), at(8.1))
     assert role.report().problems == ()
+
+
+def test_a_broker_that_is_relieved_says_its_last_word_when_its_modules_have_stored_what_they_have():
+    role = broker({0: (5, 17)})
+    call = one(role.tick(at(1)), TakeBroks)
+    (feed,) = role.answered(call, Broks(0, 5, (delta(18),), 5, 17), at(1.1))
+    role.handle(roster(2, brokers=("b2",)), at(1.2))
+    assert none(role.tick(at(1.3)), TakeBroks)  # the modules are still at it
+
+    role.answered(feed, Fed(0, 5, 18), at(1.4))
+    word = one(role.tick(at(1.4)), TakeBroks)
+    assert word.message == TakeBroks("b1", "i1", 0, True, 5, 18, 0.0, leaving=True)
+    role.answered(word, Failed("lost"), at(1.5))
+    assert one(role.tick(at(1.7)), TakeBroks).message.leaving
+
+
+def test_a_last_word_that_nobody_hears_is_not_repeated_for_ever():
+    role = broker({0: (5, 17)})
+    role.handle(roster(2, brokers=("b2",)), at(1.2))
+    assert none(role.tick(at(9.0)), TakeBroks)

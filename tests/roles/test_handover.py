@@ -2,7 +2,7 @@
 
 from daemons.model.cluster import SERVERS_MAX
 from daemons.roles.role import Wait
-from daemons.wire.messages import Done, Fence, Lent, Load, NotMine, Ran
+from daemons.wire.messages import Broks, Done, Fence, Lent, Load, NotMine, Ran, TakeBroks
 from daemons.wire.operations import HandOver
 from tests.roles.stage import Stage
 
@@ -158,3 +158,36 @@ def test_a_poller_that_asks_early_waits_for_the_shard_instead_of_being_sent_away
     stage.place("two", "one")
     stage.run(0.05)
     assert isinstance(stage.exchange(to="two", wait_s=1.0), Wait)
+
+
+def test_the_broker_that_comes_waits_for_the_last_word_of_the_one_that_goes():
+    stage = pair()
+    stage.fail()
+    stage.run(0.5)
+
+    def ask(broker, known, n, leaving=False, to="one"):
+        epoch = owned(stage, "one").epoch if owned(stage, "one") else owned(stage, "two").epoch
+        message = TakeBroks(broker, f"{broker}-i", 1, known, epoch, n, 1.0, leaving=leaving)
+        return stage.schedulers[to].handle(message, stage.now)
+
+    first = ask("brok", False, 0)
+    assert isinstance(first, Broks) and first.deltas
+    stage.place("one", "two", brokers=("spare",))
+    assert isinstance(ask("spare", False, 0), Wait)
+    stored = owned(stage, "one").journal.durable_n
+    assert isinstance(ask("brok", True, stored, leaving=True), Broks)
+    assert isinstance(ask("spare", False, 0), Wait)  # nothing new: all is in the other's log
+    assert owned(stage, "one").broks._from(TakeBroks("spare", "i", 1, False, 0, 0, 0.0))[1] == stored
+
+
+def test_a_broker_that_dies_is_not_waited_for_longer_than_its_last_word_may_take():
+    stage = pair()
+    stage.fail()
+    stage.run(0.5)
+    epoch = owned(stage, "one").epoch
+    stage.schedulers["one"].handle(TakeBroks("brok", "i", 1, False, epoch, 0, 1.0), stage.now)
+    stage.place("one", "two", brokers=("spare",))
+    asked = TakeBroks("spare", "i", 1, False, epoch, 0, 1.0)
+    assert isinstance(stage.schedulers["one"].handle(asked, stage.now), Wait)
+    stage.run(2.6)
+    assert isinstance(stage.schedulers["one"].handle(asked, stage.now), Broks)

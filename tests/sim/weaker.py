@@ -33,6 +33,7 @@ PROTECTIONS = {
     "progress": "a keeper renews for daemons that hang",
     "fence-first": "a new owner plans before the reactionners obey it",
     "journal": "reactionners forget what they claimed",
+    "claims": "reactionners claim nothing at the keepers, and owners believe that they would have",
 }
 
 
@@ -78,6 +79,8 @@ def weaken(role: Role, kind: str, without: frozenset[str]) -> None:
     """Take protections away from a daemon that has not been entered yet."""
     if f"{kind}-fencing" in without:
         role.highest = Credulous(role.durable())
+    if "claims" in without and kind == "reactionner":
+        role._claiming._keepers = {}
     if "lease-check" in without and kind in ("arbiter", "scheduler"):
         was = role.standing
         role.standing = Careless(was.name, was.role, was.instance, was.pid)

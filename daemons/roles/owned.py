@@ -24,7 +24,7 @@ from daemons.roles.outbox import Outbox
 from daemons.roles.role import Call
 from daemons.roles.second_copy import RUNS_S, ClaimsQuery
 from daemons.roles.shard_records import readable
-from daemons.roles.shard_state import Item, ShardState, Tokens
+from daemons.roles.shard_state import SLICE, Item, ShardState, Tokens
 from daemons.roles.store_sink import Store
 from daemons.roles.tell import Teller
 from daemons.wire.claims import ClaimsKept
@@ -84,6 +84,7 @@ class OwnedShard:
         self._stale_notes = inherited.notes
         self._stale_until_mono = now.mono + STALE_SHOWN_S
         self._making = self._make(inherited, now)
+        self._rebody: Iterator[None] | None = None
 
     def make(self, now: Now) -> bool:
         """Make the next few thousand objects; return whether the shard is whole."""
@@ -191,6 +192,7 @@ class OwnedShard:
         self.state.degraded = degraded
         if self.sealed:
             return self.journal.tick(now)
+        self._go_on()
         if not self.draining:
             self.checks.turn(now)
         self.bookings.tick(now)
@@ -241,17 +243,36 @@ class OwnedShard:
         )  # fmt: skip
 
     def rebody(self, body: ShardBody, version: str, now: Now) -> None:
-        """Take a new configuration without losing a state or an order."""
-        new, removed = self.state.rebody(body)
-        self.version = version
+        """Take a new configuration without losing a state or an order; a big one over several ticks."""
+        while self.rebodying:
+            self._go_on()
+        self._rebody = self._rebodying(body, version, now)
+        self._go_on()
+
+    @property
+    def rebodying(self) -> bool:
+        """A new configuration is being taken: until then the old one is in force."""
+        return self._rebody is not None
+
+    def _go_on(self) -> None:
+        if self._rebody is not None and next(self._rebody, self) is self:
+            self._rebody = None
+
+    def _rebodying(self, body: ShardBody, version: str, now: Now) -> Iterator[None]:
+        yield from self.state.rebody(body)
         self.lines.forget()
-        for item in removed:
+        for item in self.state.departed:
             self.checks.drop(item)
-        for index, item in enumerate(self.state.items.values()):
+        for index, item in enumerate(list(self.state.items.values()), 1):
+            if index % SLICE == 0:
+                yield
             if not (item.slot or item.ready or item.lent_to):
-                self.checks.start(item, index, now)
-        for item in new:
+                self.checks.start(item, index - 1, now)
+        for number, item in enumerate(self.state.arrived, 1):
+            if number % SLICE == 0:
+                yield
             self.state.changed(item)
+        self.version = version
 
     @property
     def idle(self) -> bool:

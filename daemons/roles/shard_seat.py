@@ -129,7 +129,7 @@ class ShardSeat:
     def making(self) -> bool:
         """Objects are being made or copied: the sooner the next tick comes, the better."""
         if self.owned is not None:
-            return self.owned.journal.gathering
+            return self.owned.journal.gathering or self.owned.rebodying
         return self._taking is not None and self._taking.making is not None
 
     @property
@@ -156,7 +156,8 @@ class ShardSeat:
         position = (self.copy.epoch, self.copy.n)
         if owned is not None:
             position = (owned.epoch, owned.journal.durable_n)
-        return ShardHeld(self.shard, self.bodies.version, epoch, phase, *position)
+        version = owned.version if owned is not None else self.bodies.version
+        return ShardHeld(self.shard, version, epoch, phase, *position)
 
     def want(self, now: Now) -> Want | None:
         """Return the lease that this seat wants to get or keep."""

@@ -59,6 +59,9 @@ class Item(Struct, gc=False, eq=False, kw_only=True):
     lent_mono: float = 0.0
 
 
+Stay = tuple[Item, Host | Service, Item | None]  # an object that stays, its new definition, its host
+
+
 class ShardState:
     """One shard under one epoch."""
 
@@ -84,6 +87,9 @@ class ShardState:
         }  # fmt: skip
         self.degraded = False  # outputs are tagged: the peer server cannot be asked
         self.items: dict[Key, Item] = {}
+        self.service_keys: dict[str, tuple[Key, ...]] = {}
+        self.arrived: list[Item] = []  # by the last new configuration
+        self.departed: list[Item] = []
         self.contact_status: dict[str, ContactStatus] = {}
         self.extra: dict[str, bytes] = {}  # records of other kinds: "a/", "x/", "b/", "l/"
         self._tokens = tokens
@@ -101,7 +107,9 @@ class ShardState:
             self.refresh_globals()
         statuses: dict[Key, Status] = {}
         yield from self._statuses(records, statuses)
-        yield from self._build(statuses, {})
+        items: dict[Key, Item] = {}
+        yield from self._build(self.body, statuses, {}, items, [])
+        self._begin_with(items, _service_keys(self.body))
         for key in records:
             if key.startswith("o/") and key[2:] not in self.items:
                 self.journal.remove(key)
@@ -209,17 +217,32 @@ class ShardState:
         """Work out the global switches anew."""
         self.globals = effective(self.body.globals, self.status.modified)
 
-    def rebody(self, body: ShardBody) -> tuple[list[Item], list[Item]]:
-        """Take a new configuration and keep every status. Returns (new objects, removed objects)."""
+    def rebody(self, body: ShardBody) -> Iterator[None]:
+        """Take a new configuration and keep every status. Yields after each SLICE of objects.
+
+        Until it ends the old configuration is in force, whole. Then `arrived` are the new objects and
+        `departed` those that are gone.
+        """
         before = self.items
+        fresh: dict[Key, Item] = {}
+        stays: list[Stay] = []
+        big = len(body.services) > SLICE
+        yield from self._build(body, {}, before, fresh, stays)
+        if big:
+            yield
+        service_keys = _service_keys(body)
+        if big:
+            yield
+        self.departed = [item for key, item in before.items() if key not in fresh]
+        self.arrived = [item for key, item in fresh.items() if key not in before]
+        if big:
+            yield
         self._read_body(body)
-        self.items = {}
-        for _ in self._build({key: item.status for key, item in before.items()}, before):
-            pass
-        removed = [item for key, item in before.items() if key not in self.items]
-        for item in removed:
+        for item, of, host in stays:
+            item.of, item.host, item.traits, item.line = of, host, body.traits[of.traits], ""
+        self._begin_with(fresh, service_keys)
+        for item in self.departed:
             self.journal.remove("o/" + item.key)
-        return [item for key, item in self.items.items() if key not in before], removed
 
     # -- building
 
@@ -262,46 +285,51 @@ class ShardState:
             elif kind in ("a/", "x/", "b/"):
                 self.extra[key] = value
 
-    def _build(self, statuses: dict[Key, Status], before: dict[Key, Item]) -> Iterator[None]:
-        """Make an item of every object; one of `before` stays, with its place in wheel and queues."""
-        items = self.items
-        services: dict[str, list[Key]] = {}
-        for host in self.body.hosts:
-            self._place(host.name, host, None, statuses, before)
-        for number, service in enumerate(self.body.services, 1):
+    def _build(
+        self, body: ShardBody, statuses: dict[Key, Status], before: dict[Key, Item],
+        items: dict[Key, Item], stays: list[Stay],
+    ) -> Iterator[None]:  # fmt: skip
+        """Put an item of every object into `items`; one of `before` is noted in `stays` and not touched."""
+
+        def place(key: Key, of: Host | Service, host: Item | None) -> None:
+            item = before.get(key)
+            if item is not None:
+                stays.append((item, of, host))
+            else:
+                item = self._made(key, of, host, body.traits[of.traits], statuses.get(key))
+            items[key] = item
+
+        for host in body.hosts:
+            place(host.name, host, None)
+        for number, service in enumerate(body.services, 1):
             if number % SLICE == 0:
                 yield
-            name = service.host
-            key = f"{name};{service.description}"
-            self._place(key, service, items.get(name), statuses, before)
-            services.setdefault(name, []).append(key)
-        self.service_keys = {host: tuple(keys) for host, keys in services.items()}
+            place(f"{service.host};{service.description}", service, items.get(service.host))
+
+    def _begin_with(self, items: dict[Key, Item], service_keys: dict[str, tuple[Key, ...]]) -> None:
+        """Put made items in force."""
+        self.items, self.service_keys = items, service_keys
         for item in items.values():
             if item.status.modified:
                 self.refresh(item)
 
-    def _place(
-        self, key: Key, of: Host | Service, host: Item | None, statuses: dict[Key, Status],
-        before: dict[Key, Item],
-    ) -> None:  # fmt: skip
-        traits = self.body.traits[of.traits]
-        item = before.get(key)
-        if item is not None:
-            item.of, item.host, item.traits, item.line = of, host, traits, ""
-        else:
-            status = statuses.get(key)
-            if status is None:
-                status = Status(key=key, lineage=self._tokens())
-            status.key = key  # one string for both: a record brings its own
-            item = Item(
-                key=key,
-                is_host=isinstance(of, Host),
-                traits=traits,
-                status=status,
-                of=of,
-                host=host,
-            )
-        self.items[key] = item
+    def _made(
+        self, key: Key, of: Host | Service, host: Item | None, traits: Traits, status: Status | None
+    ) -> Item:
+        if status is None:
+            status = Status(key=key, lineage=self._tokens())
+        status.key = key  # one string for both: a record brings its own
+        return Item(
+            key=key, is_host=isinstance(of, Host), traits=traits, status=status, of=of, host=host
+        )
+
+
+def _service_keys(body: ShardBody) -> dict[str, tuple[Key, ...]]:
+    """Return the keys of each host's services."""
+    services: dict[str, list[Key]] = {}
+    for service in body.services:
+        services.setdefault(service.host, []).append(f"{service.host};{service.description}")
+    return {host: tuple(keys) for host, keys in services.items()}
 
 
 def effective(base: Settings, modified: dict[str, str]) -> Settings:

@@ -1,7 +1,7 @@
 """A big shard is made slice by slice: whoever beats, or asks, gets a turn in between."""
 
 from daemons.model.objects import Host, Service
-from daemons.roles import checks, shard_state
+from daemons.roles import checks, owned, shard_state
 from daemons.roles.scheduler import MAKING_TICK_S, TICK_S
 from daemons.wire.messages import Beat, Exchange, Load, NotMine, Replicate
 from tests.roles.stage import Stage, body
@@ -147,3 +147,30 @@ def test_log_lines_that_a_store_missed_are_not_dropped_there():
     stage.store.away = False
     stage.run(4.0)
     assert any(key.startswith("l/") for key in stage.store.records)
+
+
+def test_a_big_shard_takes_a_new_configuration_in_many_entries_and_works_on(monkeypatch):
+    """At a hundred thousand services one entry would hold up the beat, and each due check."""
+    monkeypatch.setattr(owned, "SLICE", 2)
+    stage, scheduler = many_hosts(monkeypatch)
+    stage.place("one")
+    making(stage, scheduler, until=active)
+    stage.run(3.0)
+    shard = scheduler.seats[1].owned
+    before = {key: (id(item.status), item.status.next_check_wall) for key, item in shard.state.items.items()}
+    more = tuple(Host(f"web{n}", "10.0.0.1", "web", 0) for n in range(1, MANY + 1))
+    services = tuple(Service(f"web{n}", "http", 0) for n in range(1, MANY + 1))
+    shard.rebody(body(hosts=more, services=services), "v2", stage.now)
+    entries = 0
+    while shard.rebodying:
+        assert (scheduler.seats[1].held.version, scheduler.tick_s == MAKING_TICK_S or not entries) == ("v1", True)
+        assert len(shard.state.items) == 2 * MANY
+        stage.run(0.05)
+        entries += 1
+
+    assert entries >= MANY / 2 and scheduler.seats[1].held.version == "v2"
+    assert shard.state.items.keys() == {h.name for h in more} | {f"{h.name};http" for h in more}
+    kept = [key for key in shard.state.items if key in before]
+    assert len(kept) == 2 * (MANY - 1)
+    assert all(id(shard.state.items[key].status) == before[key][0] for key in kept)
+    assert all(shard.state.items[key].slot or shard.state.items[key].ready or shard.state.items[key].lent_to for key in shard.state.items)

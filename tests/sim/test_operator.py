@@ -1,0 +1,23 @@
+"""Planned switchovers between the faults: still nothing wrong happens, and all comes right."""
+
+import pytest
+
+from daemons.wire.messages import Done
+from tests.sim.cluster import World
+from tests.sim.history import History
+from tests.sim.operator import Operator
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_an_operator_who_moves_work_about_breaks_nothing(seed, monkeypatch):
+    services = World._keeper_services
+
+    def with_documents(world, node):
+        return {"documents": lambda message: Done()} | services(world, node)
+
+    monkeypatch.setattr(World, "_keeper_services", with_documents)
+    history = History(seed)
+    operator = Operator(history.world, history.setup.faults_s)
+    history.run()
+
+    assert operator.orders > 0

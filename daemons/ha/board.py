@@ -9,14 +9,17 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from daemons.ha.engine import ENGINE, standing_of
+from daemons.ha.engine import standing_of
 from daemons.ha.lease import Claims
 from daemons.ha.promises import Promises
 from daemons.ha.terms import Terms
-from daemons.ha.vote import NOTHING, Standing, Voter
+from daemons.ha.vote import ARBITER, NOTHING, Standing, Voter
+from daemons.ha.voterset import ENGINE, halves, newer, same
 from daemons.model.clock import Mono
 from daemons.model.cluster import Epoch
 from daemons.wire.board import (
+    Convene,
+    Convened,
     CopyVotes,
     Gone,
     Pause,
@@ -25,11 +28,12 @@ from daemons.wire.board import (
     Revoke,
     Revoked,
     Round,
+    VoterSet,
     Votes,
     VotesCopy,
 )
 
-Asked = Round | CopyVotes | Revoke | Gone | Pause | Resume
+Asked = Round | CopyVotes | Revoke | Gone | Pause | Resume | Convene
 
 LOOK_S = 1.0  # between two looks at what an engine keeps, for display and for the leader
 
@@ -74,7 +78,7 @@ class Board:
         `isolated`: neither the peer nor any witness address answers (asked of two voters only).
         """
         self.voter.pausing.age(now)
-        if self.voter.wants_copies() and self._goes_on(now, isolated):
+        if self.promises.state != "kept" and self._goes_on(now, isolated):
             self.reset(now)
         asks = self._send(self.claims.tick(now, isolated), now)
         if self.voter.wants_copies() and now >= self._copy_at:
@@ -88,7 +92,7 @@ class Board:
     @property
     def wants_witness(self) -> bool:
         """Return whether `isolated` matters: two voters, of which one may go on without the other."""
-        return len(self.claims.voters) == 2 and self.claims.terms.split_policy == "takeover"
+        return 2 in map(len, halves(self.claims.set)) and self.claims.terms.split_policy == "takeover"
 
     @property
     def by_engine(self) -> bool:
@@ -115,11 +119,13 @@ class Board:
 
     def asked(
         self, message: Asked, now: Mono
-    ) -> Votes | VotesCopy | Revoked | Paused | None:
+    ) -> Votes | VotesCopy | Revoked | Paused | Convened | None:
         """Return this voter's answer to a keeper or to the leader; None to `Gone`, which needs none."""
         match message:
             case Round():
                 self.claims.heard(message.server, now)
+                if message.voters is not None:
+                    self.convene(message.voters, now)
                 votes = self.voter.vote(message, now)
                 self._hurry()
                 return votes
@@ -127,6 +133,9 @@ class Board:
                 return self.voter.copy()
             case Revoke():
                 return self.voter.revoke(message)
+            case Convene():
+                self.convene(message.voters, now)
+                return Convened(self.voter.voters, self.voter.synced)
             case Pause():
                 return self.voter.pause(message, now)
             case Resume():
@@ -139,6 +148,8 @@ class Board:
 
     def answered(self, server: int, answer: Votes | VotesCopy, now: Mono) -> tuple[Ask, ...]:
         """Take the answer of the keeper of `server`; return what follows from it."""
+        if answer.voters is not None:
+            self.convene(answer.voters, now)
         if isinstance(answer, VotesCopy):
             if server == ENGINE:
                 self._engine = answer
@@ -153,10 +164,23 @@ class Board:
         """Return whether the next `tick` should come at once: a lease was given back, or may be had."""
         return self.claims.is_urgent
 
-    def set_voters(self, version: int, voters: tuple[int, ...], now: Mono) -> None:
-        """Vote and count with version `version` of the voter set; rounds of another are refused."""
-        self.voter.voter_set, self.voter.voters = version, voters
-        self.claims.set_voters(version, voters, now)
+    def convene(self, voter_set: VoterSet, now: Mono) -> bool:
+        """Vote and count with `voter_set` unless a newer one or a newer leader is known; return whether.
+
+        Whoever promised the lead to a newer leader takes no set of an older one: the newer may have begun
+        from another. A set heard of from another keeper is as good as from the leader itself.
+        """
+        known = self.voter.voters
+        if self.by_engine or not newer(voter_set, known) or voter_set.by < self.voter.promised(ARBITER).epoch:
+            return False
+        self.promises.voters = voter_set
+        self.promises.serial += 1
+        self.voter.counts_with(voter_set)
+        if same(voter_set, known):
+            self.claims.set = voter_set
+        else:
+            self.claims.set_voters(voter_set, now)
+        return True
 
     def _hurry(self) -> None:
         """A lease was freed here: the next tick asks for what local daemons seek."""

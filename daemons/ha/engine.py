@@ -12,8 +12,8 @@ from msgspec import Struct
 from daemons.ha.promises import Promises
 from daemons.ha.terms import Terms
 from daemons.ha.vote import NEVER, Standing, Voter
+from daemons.ha.voterset import ENGINE
 from daemons.model.clock import Mono
-from daemons.model.cluster import SERVERS_MAX
 from daemons.wire.board import (
     GrantLine,
     Pause,
@@ -27,7 +27,6 @@ from daemons.wire.board import (
     VotesCopy,
 )  # fmt: skip
 
-ENGINE = SERVERS_MAX - 1  # the engine's place among the voters: no server has this index
 ALWAYS = Mono(float("inf"))
 
 

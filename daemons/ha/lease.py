@@ -13,6 +13,7 @@ from msgspec import Struct
 from daemons.ha.promises import Promises
 from daemons.ha.terms import Terms
 from daemons.ha.vote import NEVER
+from daemons.ha.voterset import halves, members, present
 from daemons.model.clock import Mono
 from daemons.model.cluster import Epoch, next_epoch
 from daemons.wire.board import (
@@ -24,6 +25,7 @@ from daemons.wire.board import (
     Round,
     StatusLine,
     VoteLine,
+    VoterSet,
     Votes,
 )
 
@@ -82,16 +84,16 @@ class Claims:
     ) -> None:
         """`jitter` returns numbers in [0, 1) from a seeded generator; `promises` is the Voter's: one file."""
         self.server = server
-        self.voters = voters
-        self.voter_set = 0
+        self.set = present(promises, voters)
+        self.voters = tuple(sorted(members(self.set)))
         self.terms = terms
         self.promises = promises
         self.jitter = jitter
         self.isolated = False  # neither the peer nor any witness address answers
         self.serial = 0
-        self.contact: dict[int, Mono] = dict.fromkeys(voters, now)  # last answer, by voter
+        self.contact: dict[int, Mono] = dict.fromkeys(self.voters, now)  # last answer, by voter
         self.answers: dict[int, Mono] = {}  # the same, of those that ever answered
-        self._heard: dict[int, Mono] = dict.fromkeys(voters, now)  # last round, by voter
+        self._heard: dict[int, Mono] = dict.fromkeys(self.voters, now)  # last round, by voter
         self._bids: dict[Key, _Bid] = {}
         self._seen: dict[str, Epoch] = {}  # highest epoch heard of, by lease name
         self._rounds: dict[int, _Open] = {}  # by serial
@@ -239,7 +241,8 @@ class Claims:
     def alone(self, now: Mono) -> bool:
         """Return whether a takeover without the peer's vote is due: two voters, no word for long."""
         long = self.terms.lease_s + self.terms.split_delay_s
-        heard = max((at for v, at in self._heard.items() if v != self.server), default=now)
+        two = next((h for h in halves(self.set) if len(h) == 2), ())
+        heard = max((self._heard[v] for v in two if v != self.server), default=now)
         return min(self._silent(now), now - heard) > long
 
     def heard(self, server: int, now: Mono) -> None:
@@ -250,12 +253,13 @@ class Claims:
         """Return whether the other of two voters is out of touch: what is sent now may be sent twice."""
         return self._silent(now) > self.terms.lease_s - self.terms.rpc_timeout_s
 
-    def set_voters(self, version: int, voters: tuple[int, ...], now: Mono) -> None:
+    def set_voters(self, voter_set: VoterSet, now: Mono) -> None:
         """Count with another voter set from now on; open rounds were sent to the old one and are closed."""
-        self.voter_set, self.voters = version, voters
-        self.contact = {v: self.contact.get(v, now) for v in voters}
-        self._heard = {v: self._heard.get(v, now) for v in voters}
+        self.set, self.voters = voter_set, tuple(sorted(members(voter_set)))
+        self.contact = {v: self.contact.get(v, now) for v in self.voters}
+        self._heard = {v: self._heard.get(v, now) for v in self.voters}
         self._rounds = {}
+        self._hurry = True
 
     # -- counting
 
@@ -310,13 +314,20 @@ class Claims:
     def _enough(
         self, kind: Literal["status", "grant", "renew"], voters: set[int], now: Mono
     ) -> bool:
-        """Return whether these votes decide: a majority, or what two voters may do when parted.
+        """Return whether these votes decide: in each half of the voter set that changes, else in the whole."""
+        return all(self._enough_of(half, kind, voters, now) for half in halves(self.set))
+
+    def _enough_of(
+        self, half: tuple[int, ...], kind: Literal["status", "grant", "renew"], voters: set[int], now: Mono
+    ) -> bool:
+        """Return whether there is a majority, or what two voters may do when parted.
 
         Of two, the holder goes on on its own vote (unless isolated, in takeover); a change needs both
         votes, or in takeover its own and a long enough silence of the other.
         """
-        if len(self.voters) != 2 or self.server not in self.voters:
-            return len(voters) > len(self.voters) // 2
+        voters = voters & set(half)
+        if len(half) != 2 or self.server not in half:
+            return len(voters) > len(half) // 2
         own = self.server in voters and not self._cut_off(now)
         if kind == "renew":
             return own
@@ -326,7 +337,10 @@ class Claims:
 
     def _overruled(self, voters: set[int]) -> bool:
         """Return whether these voters, who promised a higher epoch, end a lease: of two voters, one does."""
-        return len(voters) > len(self.voters) // 2 or len(self.voters) == 2
+        return any(
+            len(voters & set(half)) > len(half) // 2 or (len(half) == 2 and voters & set(half))
+            for half in halves(self.set)
+        )
 
     def _cut_off(self, now: Mono) -> bool:
         """Return whether this server, not its peer, has lost the network; asked in takeover only."""
@@ -335,9 +349,8 @@ class Claims:
 
     def _silent(self, now: Mono) -> float:
         """Return for how long the other of two voters has not answered; 0 with any other number."""
-        if len(self.voters) != 2 or self.server not in self.voters:
-            return 0.0
-        return max(now - at for v, at in self.contact.items() if v != self.server)
+        two = next((h for h in halves(self.set) if len(h) == 2 and self.server in h), ())
+        return max((now - self.contact[v] for v in two if v != self.server), default=0.0)
 
     def _deadline(self, asked: _Open, now: Mono) -> Mono:
         """Return when a lease ends that a majority granted or renewed in the round `asked`."""
@@ -355,7 +368,7 @@ class Claims:
         self.serial += 1
         self._rounds[self.serial] = _Open(now, {(line.name, line.instance): line for line in lines})
         all_lines: tuple[Line, ...] = (*released, *lines)
-        return Round(self.server, self.serial, all_lines, gone, self.voter_set)
+        return Round(self.server, self.serial, all_lines, gone, self.set.version, self.set)
 
     def _expire(self, now: Mono) -> None:
         """Close what has run out, forget what is too old to matter."""

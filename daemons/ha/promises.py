@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from daemons.model.cluster import Epoch
-from daemons.wire.board import Pause, Promise
+from daemons.wire.board import Pause, Promise, VoterSet
 
 
 class Promises(Struct):
@@ -20,6 +20,7 @@ class Promises(Struct):
     state: Literal["kept", "new", "lost"] = "kept"
     serial: int = 0
     least: Epoch = 0  # epochs issued here are above it
+    voters: VoterSet | None = None  # who votes, as last ordered
     pause: Pause | None = None  # the last order; left_s: when this was written
 
     def put(self, name: str, promise: Promise) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from daemons.ha.pausing import Pausing
 from daemons.ha.promises import Promises
 from daemons.ha.terms import Terms
+from daemons.ha.voterset import halves, majorities, members, present, same
 from daemons.model.clock import Mono
 from daemons.model.cluster import N_MAX, SERVERS_MAX, Epoch, epoch
 from daemons.wire.board import (
@@ -25,6 +26,7 @@ from daemons.wire.board import (
     Round,
     StatusLine,
     VoteLine,
+    VoterSet,
     Votes,
     VotesCopy,
 )
@@ -56,8 +58,7 @@ class Voter:
     ) -> None:
         """Start in quarantine: leases this voter forgot by restarting run out before it grants again."""
         self.server = server
-        self.voters = voters
-        self.voter_set = 0
+        self.voters = present(promises, voters)
         self.terms = terms
         self.promises = promises
         self.quarantine = Mono(now + terms.lease_s)
@@ -65,6 +66,7 @@ class Voter:
         self._freed: dict[str, Epoch] = {}  # given back or vouched gone, by lease name
         self._copies: dict[int, VotesCopy] = {}
         self.pausing = self.pausing_kind(promises, now)
+        self._told: set[int] = set()  # who told its promises since it counts with the present set
         self.frees = 0  # leases freed so far: a caller sees by it that one may be had now
 
     # -- answering
@@ -72,7 +74,7 @@ class Voter:
     def vote(self, asked: Round, now: Mono) -> Votes:
         """Return this voter's answer to `asked`; note what it says is gone or given back first."""
         if why := self._refused(asked):
-            return Votes(self.server, asked.serial, refused=why)
+            return Votes(self.server, asked.serial, (), why, self.voters)
         self.vouch(asked.server, asked.gone)
         answers = []
         for line in asked.lines:
@@ -119,16 +121,42 @@ class Voter:
     def copy(self) -> VotesCopy:
         """Return what this voter promised, for one that lost its votes."""
         lost = self.promises.state != "kept"
-        return VotesCopy(self.server, lost, dict(self.promises.names), self.promises.pause)
+        return VotesCopy(
+            self.server,
+            lost,
+            dict(self.promises.names),
+            self.promises.pause,
+            voters=self.promises.voters,
+        )
 
     def wants_copies(self) -> bool:
         """Return whether the other voters should be asked with `CopyVotes`."""
-        return self.promises.state != "kept"
+        return self.promises.state != "kept" or not self.synced
+
+    @property
+    def synced(self) -> bool:
+        """Return whether it knows all that was promised under the former voter set.
+
+        Only then may the leader drop that set: of two sets a step apart any majorities meet, of two that
+        are two steps apart not. Whoever counts with the same set adds nothing to what the former promised.
+        """
+        return not self.voters.old or majorities(
+            VoterSet(0, self.voters.old), self._told | {self.server}
+        )
+
+    def counts_with(self, voter_set: VoterSet) -> None:
+        """Vote with `voter_set` from now on; rounds of another are refused."""
+        if not same(voter_set, self.voters):
+            self._told = set()
+        self.voters = voter_set
 
     def copied(self, copy: VotesCopy, now: Mono) -> None:
         """Take over the highest promises of `copy`."""
         if not self.wants_copies() or copy.server not in self._others():
             return
+        if copy.voters and same(copy.voters, self.voters) and not copy.lost:
+            self._told.add(copy.server)
+            self.quarantine = max(self.quarantine, Mono(now + self.terms.lease_s))
         self._copies[copy.server] = copy
         for name, theirs in copy.promises.items():
             self.promises.put(name, _joined(self.promised(name), theirs))
@@ -140,8 +168,9 @@ class Voter:
 
         A new server goes on with what it heard when its quarantine ends.
         """
-        sound = sum(not copy.lost for copy in self._copies.values())
-        enough = sound > len(self._others()) // 2 or self._all_empty()
+        sound = {server for server, copy in self._copies.items() if not copy.lost}
+        others = [[v for v in half if v != self.server] for half in halves(self.voters)]
+        enough = all(len(sound & set(o)) > len(o) // 2 for o in others) or self._all_empty()
         return enough or (self.promises.state == "new" and now >= self.quarantine)
 
     def reset(self, draw: float, now: Mono) -> None:
@@ -161,6 +190,11 @@ class Voter:
             self.quarantine = Mono(now + self.terms.lease_s)
         self.promises.state = "kept"
         self.promises.serial += 1
+
+    @property
+    def voter_set(self) -> int:
+        """Return the version of the voter set that this voter counts with."""
+        return self.voters.version
 
     def waits_for(self) -> tuple[int, ...]:
         """Return the servers whose votes this voter still misses; empty when it votes."""
@@ -191,14 +225,15 @@ class Voter:
     # -- the rules
 
     def _refused(self, asked: Round) -> str:
-        if self.server not in self.voters:
+        if self.server not in members(self.voters):
             return f"server {self.server} is not a voter"
-        if asked.voter_set != self.voter_set:
-            return f"voter set {self.voter_set} here, not {asked.voter_set}"
+        theirs = asked.voters
+        if asked.voter_set != self.voters.version or (theirs and not same(theirs, self.voters)):
+            return f"voter set {self.voters.version} here, not {asked.voter_set}"
         return ""
 
     def _others(self) -> tuple[int, ...]:
-        return tuple(v for v in self.voters if v != self.server)
+        return tuple(v for v in sorted(members(self.voters)) if v != self.server)
 
     def _all_empty(self) -> bool:
         """Nobody has ever promised anything: the first start of the cluster."""

@@ -19,8 +19,9 @@ from etcd3gw.exceptions import Etcd3Exception
 from msgspec import Struct, json
 from msgspec.structs import replace
 
-from daemons.ha.engine import ENGINE, View, rule, rule_pause, rule_revoke
+from daemons.ha.engine import View, rule, rule_pause, rule_revoke
 from daemons.ha.terms import Terms
+from daemons.ha.voterset import ENGINE
 from daemons.wire.board import (
     CopyVotes,
     Pause,

@@ -12,10 +12,10 @@ import msgspec
 
 from daemons.ha.board import Ask, Board
 from daemons.ha.claims import ClaimRegister, Voters
-from daemons.ha.engine import ENGINE
 from daemons.ha.lease import Held
 from daemons.ha.promises import Promises, no_promises
 from daemons.ha.terms import Terms
+from daemons.ha.voterset import ENGINE
 from daemons.model.clock import Mono, Now
 from daemons.model.cluster import Cluster, DaemonDef, Epoch, ServerDef, config_floor, object_id
 from daemons.roles.documents_kept import KeptDocuments
@@ -24,6 +24,7 @@ from daemons.roles.role import Call, Unexpected, Wait
 from daemons.roles.witness import Witness
 from daemons.wire.board import (
     AskWitnesses,
+    Convene,
     CopyVotes,
     Gone,
     Pause,
@@ -186,7 +187,7 @@ class Keeper:
                 return self._beat(message, board, now)
             case CensusAsk():
                 return self._census(board, now)
-            case Round() | CopyVotes() | Revoke() | Gone() | Pause() | Resume():
+            case Round() | CopyVotes() | Revoke() | Gone() | Pause() | Resume() | Convene():
                 if board.by_engine and isinstance(message, Revoke | Pause | Resume):
                     self.waiting.append(Call("etcd", message, self.terms.rpc_timeout_s, "order"))
                 return board.asked(message, now.mono) or Done()
@@ -293,7 +294,7 @@ class Keeper:
         promise = board.promises.names.get(f"shard/{message.shard}")
         promised = promise.epoch if promise is not None else 0
         # With an engine as board the keepers do not vote, and note claims all the same.
-        noting = tuple(v for v in board.voter.voters if v in self.by_index) or tuple(self.by_index)
+        noting = tuple(v for v in board.claims.voters if v in self.by_index) or tuple(self.by_index)
         voters: Voters = (board.voter.voter_set, noting)
         if isinstance(message, ClaimsAsk):
             return register.ask(message, promised, voters, now.mono)
@@ -354,6 +355,8 @@ class Keeper:
         """Rounds as calls, each in a free lane to its voter; without one it is lost, which the board bears."""
         calls = []
         for ask in asks:
+            if ask.to != ENGINE and ask.to not in self.by_index:
+                continue  # a voter that this server's configuration does not know: as if it were silent
             busy = self.busy_lanes.setdefault(ask.to, set())
             lane = next((n for n in range(LANES) if n not in busy), None)
             if lane is None:
@@ -460,6 +463,8 @@ class Keeper:
             pause=board.voter.pausing.seen(now.mono),
             documents=self.documents.seen(),
             terms=self.terms.text,
+            voters=None if board.by_engine else board.voter.voters,
+            synced=board.voter.synced,
         )
 
     def _problems(self, board: Board) -> tuple[str, ...]:
@@ -469,9 +474,12 @@ class Keeper:
                 found = (*found, f"keeper@{name} keeps leases by other terms ({census.terms}) than {self.name} ({self.terms.text}): "
                          "give all servers the same lease settings")  # fmt: skip
         if waits := board.voter.waits_for():
-            names = ", ".join(self.by_index[w].name for w in waits)
+            names = ", ".join(self._name(w) for w in waits)
             found = (*found, f"{self.name} lost its votes and waits for those of {names}")
         return found
+
+    def _name(self, index: int) -> str:
+        return self.by_index[index].name if index in self.by_index else f"an unknown server ({index})"
 
     def _seen(self, local: Local, now: Now) -> DaemonSeen:
         return DaemonSeen(

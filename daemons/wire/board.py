@@ -15,6 +15,15 @@ Claim = tuple[Epoch, int]
 NO_CLAIM: Claim = (0, 0)
 
 
+class VoterSet(Struct, frozen=True, array_like=True):
+    """The servers that vote. Durable at each keeper; compared by (version, by)."""
+
+    version: int
+    voters: tuple[int, ...]
+    old: tuple[int, ...] = ()  # while it changes: a majority of these is needed as well
+    by: Epoch = 0  # of the leader that ordered it last; 0: the configuration's, no leader has spoken
+
+
 class StatusLine(Struct, frozen=True, array_like=True, tag=True):
     """Pre-vote: would you grant me this lease? Promises nothing, changes nothing."""
 
@@ -63,6 +72,7 @@ class Round(Struct, frozen=True, array_like=True, tag=True):
     lines: tuple[Line, ...] = ()
     gone: tuple[str, ...] = ()  # instances of the asking server whose whole process tree is gone
     voter_set: int = 0  # version of the voter set that the sender counts with
+    voters: VoterSet | None = None  # that set itself: a voter that missed a change catches up
 
 
 class VoteLine(Struct, frozen=True, array_like=True, tag=True):
@@ -82,6 +92,7 @@ class Votes(Struct, frozen=True, array_like=True, tag=True):
     serial: int
     lines: tuple[VoteLine, ...] = ()
     refused: str = ""  # the whole round was refused: the reason, for people
+    voters: VoterSet | None = None  # the set the voter counts with, when that was the reason
 
 
 class Gone(Struct, frozen=True, array_like=True, tag=True):
@@ -177,3 +188,17 @@ class VotesCopy(Struct, frozen=True, array_like=True, tag=True):
     promises: dict[str, Promise] = {}
     pause: Pause | None = None
     live: tuple[str, ...] = ()  # lease names that it still counts; an engine says so, voters do not
+    voters: VoterSet | None = None
+
+
+class Convene(Struct, frozen=True, array_like=True, tag=True):
+    """Leader to every keeper, repeated: count with these voters from now on. Answered by `Convened`."""
+
+    voters: VoterSet
+
+
+class Convened(Struct, frozen=True, array_like=True, tag=True):
+    """Keeper to leader: the set that it counts with now."""
+
+    voters: VoterSet
+    synced: bool = True  # while it changes: this voter knows what was promised under the old set

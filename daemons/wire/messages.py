@@ -10,6 +10,8 @@ from msgspec import Struct
 from daemons.model.cluster import Epoch, RoleName
 from daemons.wire.board import (
     AskWitnesses,
+    Convene,
+    Convened,
     CopyVotes,
     Gone,
     Pause,
@@ -18,6 +20,7 @@ from daemons.wire.board import (
     Revoke,
     Revoked,
     Round,
+    VoterSet,
     Votes,
     VotesCopy,
     Witnesses,
@@ -197,6 +200,8 @@ class Census(Struct, frozen=True, array_like=True, tag=True):
     pause: Pause | None = None  # that runs at this voter
     documents: tuple[DocSeen, ...] = ()  # as on its disk
     terms: str = ""  # of a lease: every keeper must say the same
+    voters: VoterSet | None = None  # it counts with
+    synced: bool = True  # see Convened
 
 
 # ---------------------------------------------------------------- the arbiter's orders
@@ -693,7 +698,7 @@ Message = (
     | Beat | Leases | CensusAsk | Census
     | Round | Votes | Gone | Revoke | Revoked | CopyVotes | VotesCopy
     | Keep | Kept | Recall | Recalled | StoreDocument
-    | Pause | Paused | Resume | AskWitnesses | Witnesses
+    | Pause | Paused | Resume | AskWitnesses | Witnesses | Convene | Convened
     | Compile | CompiledShards | FilesAgree | Propose | ProposalAsk | Proposal
     | Roster | Enrolled | Fetch | Page
     | Operate | Operation | OperationAsk | Operations | HandLead | HandOver
@@ -710,7 +715,7 @@ PAGE_BYTES_MAX = 4_000_000  # of one Page or Replicate
 # What a daemon, who knows the cluster secret, may send over the network; everything else comes from a role's own runner only.
 FROM_PEERS: frozenset[type] = frozenset(
     (
-        Beat, CensusAsk, Round, CopyVotes, Revoke, Gone, Pause, Roster, Fetch, Exchange, TakeActions, Fence,
+        Beat, CensusAsk, Round, CopyVotes, Revoke, Gone, Pause, Convene, Roster, Fetch, Exchange, TakeActions, Fence,
         Replicate, TakeBroks, Submit, ClaimActions, ActionsEnded, ClaimsAsk,
         Keep, Recall, HandLead, HandOver,
     )

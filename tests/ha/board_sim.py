@@ -10,6 +10,7 @@ I4  after healing, a lease has no single holder that is able to act
 I5  the only rightful holder is refused as stale by a receiver
 E   an epoch that was released, fenced or run out is taken up again
 V   a lease is held under an older claim than one held before
+W   after healing, the voter set is not the one that the configuration names
 P   a healthy holder with a majority in reach loses its lease
 H   a paused voter gives a lease to another than its last holder or the target of the leader's
     revocation, or obeys an older order to pause than one before
@@ -23,6 +24,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from daemons.ha import voterset
 from daemons.ha.board import Ask, Board
 from daemons.ha.lease import Claims, Held
 from daemons.ha.promises import Promises, no_promises
@@ -30,6 +32,7 @@ from daemons.ha.terms import Terms
 from daemons.model.clock import Mono
 from daemons.wire.board import (
     Claim,
+    Convene,
     CopyVotes,
     GrantLine,
     Pause,
@@ -37,6 +40,7 @@ from daemons.wire.board import (
     Revoke,
     Revoked,
     Round,
+    VoterSet,
     Votes,
     VotesCopy,
 )
@@ -94,6 +98,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     board: type[Board] = Board
     durable: bool = True  # keepers write their promises down
     vouch_early: bool = False  # keepers vouch before the process tree is gone
+    voters: tuple[int, ...] = ()  # at first; () = all servers, for ever
+    next_order: Callable[..., VoterSet | None] = voterset.next_order
     kill_leader_at: float = 0.0  # measure a failover instead of the faults above
 
 
@@ -176,7 +182,7 @@ class Keeper(Node):
     def start(self) -> None:
         promises = decode_promises(self.disk) if self.disk else no_promises(is_new=False)
         make, sim = self.sim.setup.board, self.sim
-        voters = tuple(range(sim.setup.servers))
+        voters = sim.setup.voters or tuple(range(sim.setup.servers))
         self.board = make(
             self.server, voters, sim.setup.terms, promises, sim.random.random, self.now()
         )
@@ -220,6 +226,14 @@ class Keeper(Node):
                 answer = self.board.asked(message, self.now())
                 self.send(())
                 self.post(sender, answer)
+
+    def census(self, sender: "Arbiter") -> None:
+        voter = self.board.voter
+        self.sim.send(self, sender, sender.told_voters, self.server, voter.voters, voter.synced)
+
+    def convene(self, order: Convene) -> None:
+        self.board.asked(order, self.now())
+        self.send(())
 
     def halt(self, order: Pause, sent: float) -> None:
         # what was ordered, in true time and at the least: the voter's own count is not believed
@@ -369,6 +383,7 @@ class Arbiter(Daemon):
         self.version_no = 0
         self.pauses = 0
         self.pause_until = NEVER
+        self.said: dict[int, tuple[VoterSet, bool]] = {}  # by server: its voter set, and synced
         self.moved: set[str] = set()
 
     def wants(self) -> dict[str, Claim]:
@@ -383,6 +398,9 @@ class Arbiter(Daemon):
             self.led, self.since, self.targets, self.pongs = held.epoch, self.now(), {}, {}
             self.silent = {}
             self.pauses, self.pause_until, self.moved = 0, NEVER, set()
+            self.said = {}
+        if self.sim.setup.voters:
+            self.order_voters(held.epoch)
         if self.pauses:
             self.order_pause(held.epoch)
         if self.now() - self.since > 0.6:
@@ -412,6 +430,19 @@ class Arbiter(Daemon):
     def halt(self, for_s: float) -> None:
         """The operator pauses the cluster, or with 0 lets it go on."""
         self.pauses, self.pause_until = self.pauses + 1, self.now() + for_s
+
+    def order_voters(self, epoch: int) -> None:
+        for keeper in self.sim.keepers:
+            self.sim.send(self, keeper, keeper.census, self)
+        seen = {server: said for server, (said, _) in self.said.items()}
+        synced = [server for server, (_, synced) in self.said.items() if synced]
+        order = self.sim.setup.next_order(seen, synced, self.sim.wanted, list(seen), epoch)
+        if order is not None:
+            for keeper in self.sim.keepers:
+                self.sim.send(self, keeper, keeper.convene, Convene(order))
+
+    def told_voters(self, server: int, voters: VoterSet, synced: bool) -> None:
+        self.said[server] = (voters, synced)
 
     def order_pause(self, epoch: int) -> None:
         order = Pause(epoch, self.pauses, max(0.0, self.pause_until - self.now()))
@@ -501,6 +532,7 @@ class Sim:
         self.best: dict[str, tuple[int, Claim]] = {}  # by name: highest epoch held, its claim
         self.last: dict[str, str] = {}
         self.coda_lease: tuple[str, int] | None = None
+        self.wanted = setup.voters  # by the configuration
         self.ever_held: set[tuple[str, int]] = set()  # (name, epoch)
 
     def daemons_of(self, server: int) -> list[Daemon]:
@@ -538,7 +570,7 @@ class Sim:
             self.at(5, None, self.fault)
         self.until(end)
         self.converged()
-        if self.setup.servers > 2 and not self.bad and self.random.random() < 0.5:
+        if self.setup.servers > 2 and not (self.bad or self.setup.voters) and self.random.random() < 0.5:
             self.coda()
         return self
 
@@ -568,6 +600,9 @@ class Sim:
         match kind:
             case "cut":
                 self.cut_off(a)
+            case "halves":
+                side = set(r.sample(range(n), n // 2))
+                self.cut |= {(x, y) for x in range(n) for y in range(n) if (x in side) != (y in side)}
             case "asym":
                 self.cut.add((a, b))
             case "loss":
@@ -599,6 +634,8 @@ class Sim:
                 for_s = r.choice((0.0, r.uniform(1, 5), r.uniform(5, 12)))
                 for x in self.arbiters:
                     x.halt(for_s)
+            case "enlist":
+                self.wanted = tuple(sorted(r.sample(range(n), r.randint(3, n))))
             case "hang":
                 r.choice(self.daemons).hung = True
             case "quiet":
@@ -803,6 +840,9 @@ class Sim:
         """I4: each lease has exactly one holder that is neither hung nor deaf to its leader."""
         if self.setup.kill_leader_at:
             return
+        sets = {k.board.voter.voters for k in self.keepers if k.server in self.wanted}
+        if self.setup.voters and {(s.voters, s.old) for s in sets} != {(self.wanted, ())}:
+            self.violate("W", self.wanted, sets)
         for name in [ARBITER, *self.shards]:
             acting = [d.name for d in self.daemons if d.acting(name)]
             able = [d.name for d in self.daemons if d.acting(name) and not d.hung and not d.deaf]

@@ -14,6 +14,7 @@ from daemons.ha.lease import Claims
 from daemons.ha.pausing import Pausing
 from daemons.ha.terms import Terms
 from daemons.ha.vote import NEVER, Voter
+from daemons.ha.voterset import members, next_order
 from daemons.model.clock import Mono
 from tests.ha.board_sim import Setup, Sim
 
@@ -32,12 +33,16 @@ SETUPS = {
     "a paused cluster": Setup(
         kinds=("halt",) * 8 + ("server", "keeper", "move") * 4, late=0.1, settle_s=22
     ),
+    "changing voters": Setup(
+        servers=5, voters=(0, 1, 2), arbiters=(0, 2, 4), terms=HOLD, settle_s=20, late=0.1,
+        kinds=("enlist",) * 12 + ("halves", "heal") * 8,
+    ),
     "two voters, paused": Setup(
         servers=2, kinds=("halt",) * 8 + ("server", "keeper", "votes") * 4, settle_s=22
     ),
 }
 SHARE = dict(
-    zip(SETUPS, (0.2, 0.1, 0.1, 0.1, 0.05, 0.05, 0.1, 0.1, 0.05, 0.1, 0.05), strict=True)
+    zip(SETUPS, (0.2, 0.1, 0.1, 0.1, 0.05, 0.05, 0.1, 0.1, 0.05, 0.1, 0.15, 0.05), strict=True)
 )  # of the seeds
 
 
@@ -260,6 +265,55 @@ class AnyPause(Pausing):
         return super().obey(order, now)
 
 
+class OneHalf(Claims):
+    """While voters change, counts with the new ones only."""
+
+    def _enough(self, kind, voters, now):
+        return self._enough_of(self.set.voters, kind, voters, now)
+
+
+class AnySet(Voter):
+    """Answers rounds of any voter set."""
+
+    def _refused(self, asked):
+        return "" if self.server in members(self.voters) else "no voter"
+
+
+class NoSync(Voter):
+    """Drops the old voters before it knows what they promised."""
+
+    @property
+    def synced(self):
+        return True
+
+
+class ForgottenSet(Board):
+    """Starts with the voters of the configuration."""
+
+    def __init__(self, server, voters, terms, promises, jitter, now):
+        promises.voters = None
+        super().__init__(server, voters, terms, promises, jitter, now)
+
+
+class AnyLeader(Board):
+    """Takes the newest set of whatever leader."""
+
+    def convene(self, voter_set, now):
+        return super().convene(replace(voter_set, by=max(voter_set.by, self.voter.promised("arbiter").epoch)), now)
+
+
+def hasty(seen, synced, wanted, ready, leader):
+    """Order the next step before majorities have taken up this one."""
+    newest = max(seen.values(), key=lambda s: (s.version, s.by), default=None)
+    return next_order(dict.fromkeys(range(9), newest), range(9), wanted, ready, leader) if newest else None
+
+
+def at_once(seen, synced, wanted, ready, leader):
+    """Order all of the wanted voters in one step, without the old."""
+    order = next_order(seen, synced, wanted, ready, leader)
+    return replace(order, voters=tuple(sorted(wanted)), old=()) if order and order.old else order
+
+
 class Backwards(Board):
     """Reissues after lost votes what it may have issued before."""
 
@@ -293,6 +347,13 @@ MUTANTS: dict[str, tuple[str, dict[str, object], str, int]] = {
     "the pause": ("a paused cluster", {"board": pausing(NoPause)}, "H", 7),
     "the pause on disk": ("two voters, paused", {"board": pausing(ForgottenPause)}, "H", 11),
     "the newest pause": ("a paused cluster", {"board": pausing(AnyPause)}, "H", 1),
+    "the old voters": ("changing voters", {"board": without(claims=OneHalf)}, "I1", 0),
+    "the round's voters": ("changing voters", {"board": without(AnySet)}, "I1", 0),
+    "what the old voters promised": ("changing voters", {"board": without(NoSync)}, "I1", 0),
+    "voters on disk": ("changing voters", {"board": ForgottenSet}, "I1", 0),
+    "the newest leader's voters": ("changing voters", {"board": AnyLeader}, "I1", 0),
+    "one step after the other": ("changing voters", {"next_order": hasty}, "I1", 0),
+    "one voter at a time": ("changing voters", {"next_order": at_once}, "I1", 0),
     "a new generation": ("two voters that take over", {"board": Backwards}, "I3", 5),
 }
 

@@ -18,6 +18,7 @@ from daemons.wire.board import (
     Round,
     StatusLine,
     VoteLine,
+    VoterSet,
     Votes,
 )
 
@@ -601,7 +602,7 @@ def test_a_changed_voter_set_closes_the_rounds_sent_to_the_old_one():
     three[0].claims.want(SHARD, "s-0", "a", (0, 0), Mono(T))
     (ask, _) = three[0].tick(Mono(T + L))
     answer = three[1].asked(ask.message, Mono(T + L))
-    three[0].set_voters(1, (0, 1, 2), Mono(T + L))
+    three[0].convene(VoterSet(1, (0, 1, 2)), Mono(T + L))
 
     assert three[0].answered(1, answer, Mono(T + L)) == ()
     assert three[1].asked(Round(0, 9, voter_set=1), Mono(T + L)).refused

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from daemons.ha.board import Ask, Board
-from daemons.ha.engine import ENGINE
 from daemons.ha.lease import Held
 from daemons.ha.promises import no_promises
 from daemons.ha.terms import Terms
+from daemons.ha.voterset import ENGINE
 from daemons.model.clock import Mono
 from daemons.net.etcd import EtcdVoter, Places
 from daemons.wire.board import Pause, Revoke, Votes, VotesCopy

@@ -26,7 +26,7 @@ LOCAL = {
 ANSWERS = {
     "Done", "Fenced", "NotMine", "Failed", "Leases", "Census", "Votes", "Revoked", "VotesCopy", "Enrolled",
     "Page", "Lent", "Actions", "Claimed", "Copied", "Broks", "Accepted", "ActionsClaimed", "ClaimsKept",
-    "Paused",
+    "Paused", "Convened",
     "Kept", "Recalled",
     "Operation", "Operations",
     "Kept", "Recalled", "Proposal",

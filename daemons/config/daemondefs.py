@@ -15,7 +15,16 @@ from daemons.config.modules import Modules
 from daemons.config.realms import Realms
 from daemons.config.schema import attributes
 from daemons.config.values import number, words, yes
-from daemons.model.cluster import PORTS, ROLES, Cluster, DaemonDef, ModuleDef, RoleName, ServerDef
+from daemons.model.cluster import (
+    PORTS,
+    ROLES,
+    Cluster,
+    DaemonDef,
+    ModuleDef,
+    RoleName,
+    ServerDef,
+    server_index,
+)
 
 LOOPBACK = "127.0.0.1"
 _READ = attributes(
@@ -172,7 +181,7 @@ def _plus(daemon: DaemonDef, module: str) -> DaemonDef:
 def _servers(daemons: list[DaemonDef]) -> tuple[ServerDef, ...]:
     names = {d.address: d.host_name for d in reversed(daemons) if d.host_name}
     addresses = sorted({d.address for d in daemons})
-    return tuple(ServerDef(names.get(a, a), a, n) for n, a in enumerate(addresses))
+    return tuple(ServerDef(names.get(a, a), a, server_index(a)) for a in addresses)
 
 
 def _number(attrs: dict[str, str], attr: str, default: float) -> float:

@@ -64,6 +64,7 @@ def lint(
     """Complain about what keeps `cluster` from working or from surviving the death of a server."""
     _names(cluster, complaints)
     _addresses(cluster, complaints)
+    _server_numbers(cluster, complaints)
     _realms(cluster, realms, realms_with_hosts, complaints)
     if len(cluster.servers) == 1:
         if any(d.where for d in cluster.daemons):
@@ -109,6 +110,18 @@ def _names(cluster: Cluster, complaints: Complaints) -> None:
             extra.where,
             f"add 'spare 1' to {extra.name}",
         )
+
+
+def _server_numbers(cluster: Cluster, complaints: Complaints) -> None:
+    first: dict[int, str] = {}
+    for server in cluster.servers:
+        other = first.setdefault(server.index, server.address)
+        if other != server.address:
+            complaints.error(
+                f"servers {other} and {server.address} get the same number in votes, which follows from the address",
+                "",
+                "give one of them another address",
+            )
 
 
 def _addresses(cluster: Cluster, complaints: Complaints) -> None:

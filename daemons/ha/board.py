@@ -167,11 +167,12 @@ class Board:
     def convene(self, voter_set: VoterSet, now: Mono) -> bool:
         """Vote and count with `voter_set` unless a newer one or a newer leader is known; return whether.
 
-        Whoever promised the lead to a newer leader takes no set of an older one: the newer may have begun
-        from another. A set heard of from another keeper is as good as from the leader itself.
+        While it counts the lease of a newer leader, a voter takes no set of an older one: the newer may
+        have begun from another. A set heard of from another keeper is as good as from the leader itself.
         """
         known = self.voter.voters
-        if self.by_engine or not newer(voter_set, known) or voter_set.by < self.voter.promised(ARBITER).epoch:
+        bound = voter_set.by < self.voter.promised(ARBITER).epoch and self.voter.binds(ARBITER, now)
+        if self.by_engine or bound or not newer(voter_set, known):
             return False
         self.promises.voters = voter_set
         self.promises.serial += 1

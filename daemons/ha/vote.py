@@ -222,6 +222,10 @@ class Voter:
             for name, p in sorted(self.promises.names.items())
         )
 
+    def binds(self, name: str, now: Mono) -> bool:
+        """Return whether somebody may hold the lease by this vote; after a start that is not known."""
+        return now < self.quarantine or self._live(name, now)
+
     # -- the rules
 
     def _refused(self, asked: Round) -> str:

@@ -1,5 +1,6 @@
 """The cluster as data: daemons, servers, shards, epochs."""
 
+from hashlib import sha256
 from typing import Literal
 
 from msgspec import Struct
@@ -16,8 +17,8 @@ PORTS: dict[str, int] = {
 # An epoch is one number that only grows: board generation, then n, then the index of the claiming
 # server (so that two servers can never issue the same one). 0 = none yet.
 Epoch = int
-SERVERS_MAX = 256
-N_MAX = 1 << 40
+SERVERS_MAX = 1 << 16
+N_MAX = 1 << 32
 
 
 def epoch(generation: int, n: int, server: int) -> Epoch:
@@ -54,6 +55,15 @@ def config_floor(config_n: int) -> int:
     return config_n * ROSTERS_MAX
 
 
+def server_index(address: str) -> int:
+    """Return the number of the server at `address` in epochs and votes.
+
+    It depends on nothing else, so that a server that joins or leaves changes no other's. The highest number
+    is an engine's (`ha.voterset`). Two addresses with one number are an error of the configuration.
+    """
+    return int.from_bytes(sha256(address.encode()).digest()[:4], "big") % (SERVERS_MAX - 1)
+
+
 class DaemonDef(Struct, frozen=True, kw_only=True):
     """One daemon as the configuration defines it; durations in seconds."""
 
@@ -82,7 +92,7 @@ class DaemonDef(Struct, frozen=True, kw_only=True):
 
 
 class ServerDef(Struct, frozen=True):
-    """One server: a distinct `address`. Its index is its place in the sorted list of addresses."""
+    """One server: a distinct `address`. Its index follows from the address alone (`server_index`)."""
 
     name: str  # its host_name where an arbiter gives one, else the address
     address: str

@@ -21,7 +21,8 @@ from daemons.roles.keeper import voting_keepers
 from daemons.roles.operations_desk import Desk
 from daemons.roles.role import Call, Unexpected, Wait
 from daemons.roles.standing import Standing
-from daemons.wire.board import Gone, Revoke
+from daemons.roles.voter_change import VoterChange
+from daemons.wire.board import Convene, Gone, Revoke
 from daemons.wire.configuration import (
     Compile,
     ConfigDocument,
@@ -119,6 +120,7 @@ class Arbiter:
         )
         self.desk = Desk(name, cluster, self.documents)
         self.lead_not_before = 0.0  # mono: another arbiter is to lead first
+        self.voter_change = VoterChange(cluster, voting_keepers(cluster))
         self.started: Mono | None = None
         self.leading: Epoch = 0
         self.led: Epoch = 0  # the last one: (epoch, n) of a roster never comes twice
@@ -189,6 +191,8 @@ class Arbiter:
             return calls
         calls += self._ask_keepers(now)
         self._judge(now)
+        calls += self.voter_change.tick(self.leading, self.census, now)
+        self.documents.voters = self.voter_change.voters() or self.documents.voters
         calls += self.documents.tick(now)
         if self.planned or (self.configuring.ready and self.documents.ready and self._settled(now)):
             self._plan(now)
@@ -219,6 +223,8 @@ class Arbiter:
             return self.configuring.answered(call, answer, now)
         elif isinstance(call.message, HandLead):
             self.desk.answered(call)
+        elif isinstance(call.message, Convene):
+            self.voter_change.answered(call)
         elif isinstance(call.message, Keep | Recall):
             calls, highest = self.documents.answered(call, answer, now)
             if highest > self.leading and self.fenced:
@@ -451,7 +457,7 @@ class Arbiter:
         fresh = plan(view)
         self.desk.planned(view, fresh, now)
         self.planned = True
-        self.problems = fresh.problems + self._differing(now) + self.desk.problems(now)
+        self.problems = fresh.problems + self.voter_change.problems() + self._differing(now) + self.desk.problems(now)
         if fresh.members == self.members and fresh.shards == self.placed and self.n and (
             self.told_config == self.compiled.config
         ):

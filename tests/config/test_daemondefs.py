@@ -5,7 +5,7 @@ import pytest
 import retention
 from daemons.config.load import load
 from daemons.config.modules import BUILT_IN, normal
-from daemons.model.cluster import Cluster, ServerDef
+from daemons.model.cluster import Cluster, ServerDef, server_index
 from daemons.modules import BROKER_MODULES, RECEIVER_MODULES
 from daemons.net.retain import NONE
 from tests.config.texts import errors, loaded, reader, warnings
@@ -77,23 +77,36 @@ def test_templates_serve_daemons_too() -> None:
 def test_localhost_is_127_0_0_1_and_a_server_is_called_as_its_arbiter_says(address: str) -> None:
     text = daemon("arbiter", "a", f"address {address}", "host_name here")
 
-    assert cluster(text).servers == (ServerDef("here", "127.0.0.1", 0),)
+    assert cluster(text).servers == (server("here", "127.0.0.1"),)
 
 
-def test_servers_are_numbered_by_address() -> None:
+def server(name: str, address: str) -> ServerDef:
+    return ServerDef(name, address, server_index(address))
+
+
+def test_a_server_keeps_its_number_when_another_comes_or_goes() -> None:
+    few = "".join(daemon("poller", f"p{n}", f"address 192.0.2.{n}") for n in (1, 3))
+    more = few + daemon("poller", "p2", "address 192.0.2.2")
+    before, after = ({s.address: s.index for s in cluster(text).servers} for text in (few, more))
+
+    assert len(set(after.values())) == len(after)
+    assert {a: after[a] for a in before} == before
+
+
+def test_servers_are_sorted_by_address() -> None:
     text = "".join(daemon("poller", f"p{n}", f"address 192.0.2.{n}") for n in (3, 1, 2)) + daemon(
         "arbiter", "a", "address 192.0.2.2", "host_name two"
     )
 
     assert cluster(text).servers == (
-        ServerDef("192.0.2.1", "192.0.2.1", 0), ServerDef("two", "192.0.2.2", 1),
-        ServerDef("192.0.2.3", "192.0.2.3", 2),
+        server("192.0.2.1", "192.0.2.1"), server("two", "192.0.2.2"),
+        server("192.0.2.3", "192.0.2.3"),
     )  # fmt: skip
 
 
 def test_a_server_without_an_arbiter_is_called_as_another_daemon_says() -> None:
     assert cluster(daemon("poller", "p", "address 127.0.0.4", "host_name four")).servers == (
-        ServerDef("four", "127.0.0.4", 0),
+        server("four", "127.0.0.4"),
     )
 
 

@@ -30,6 +30,7 @@ from daemons.ha.lease import Claims, Held
 from daemons.ha.promises import Promises, no_promises
 from daemons.ha.terms import Terms
 from daemons.model.clock import Mono
+from daemons.model.cluster import SERVERS_MAX
 from daemons.wire.board import (
     Claim,
     Convene,
@@ -600,8 +601,10 @@ class Sim:
         match kind:
             case "cut":
                 self.cut_off(a)
-            case "halves":
+            case "halves" | "secede":  # and the configuration is changed to one side at that moment
                 side = set(r.sample(range(n), n // 2))
+                if kind == "secede":
+                    self.wanted = tuple(x for x in range(n) if x not in side)
                 self.cut |= {(x, y) for x in range(n) for y in range(n) if (x in side) != (y in side)}
             case "asym":
                 self.cut.add((a, b))
@@ -635,7 +638,7 @@ class Sim:
                 for x in self.arbiters:
                     x.halt(for_s)
             case "enlist":
-                self.wanted = tuple(sorted(r.sample(range(n), r.randint(3, n))))
+                self.wanted = tuple(sorted(r.sample(range(n), r.choice((3, 3, n)))))
             case "hang":
                 r.choice(self.daemons).hung = True
             case "quiet":
@@ -685,7 +688,7 @@ class Sim:
             self.keepers[a].crash()
             self.keepers[a].disk = None
             self.keepers[a].pause = ((0, 0), NEVER)
-            for key in [k for k in self.claimed if k[1] % 256 == a and k not in self.holders]:
+            for key in [k for k in self.claimed if k[1] % SERVERS_MAX == a and k not in self.holders]:
                 del self.claimed[key]  # issued and forgotten: it may be issued again
 
     def restart_all(self) -> None:

@@ -35,7 +35,7 @@ SETUPS = {
     ),
     "changing voters": Setup(
         servers=5, voters=(0, 1, 2), arbiters=(0, 2, 4), terms=HOLD, settle_s=20, late=0.1,
-        kinds=("enlist",) * 12 + ("halves", "heal") * 8,
+        kinds=("enlist",) * 8 + ("secede", "cut", "heal", "heal") * 8,
     ),
     "two voters, paused": Setup(
         servers=2, kinds=("halt",) * 8 + ("server", "keeper", "votes") * 4, settle_s=22
@@ -295,11 +295,11 @@ class ForgottenSet(Board):
         super().__init__(server, voters, terms, promises, jitter, now)
 
 
-class AnyLeader(Board):
+class AnyLeader(Voter):
     """Takes the newest set of whatever leader."""
 
-    def convene(self, voter_set, now):
-        return super().convene(replace(voter_set, by=max(voter_set.by, self.voter.promised("arbiter").epoch)), now)
+    def binds(self, name, now):
+        return False
 
 
 def hasty(seen, synced, wanted, ready, leader):
@@ -351,7 +351,7 @@ MUTANTS: dict[str, tuple[str, dict[str, object], str, int]] = {
     "the round's voters": ("changing voters", {"board": without(AnySet)}, "I1", 0),
     "what the old voters promised": ("changing voters", {"board": without(NoSync)}, "I1", 0),
     "voters on disk": ("changing voters", {"board": ForgottenSet}, "I1", 0),
-    "the newest leader's voters": ("changing voters", {"board": AnyLeader}, "I1", 0),
+    "the newest leader's voters": ("changing voters", {"board": without(AnyLeader)}, "I1", 0),
     "one step after the other": ("changing voters", {"next_order": hasty}, "I1", 0),
     "one voter at a time": ("changing voters", {"next_order": at_once}, "I1", 0),
     "a new generation": ("two voters that take over", {"board": Backwards}, "I3", 5),

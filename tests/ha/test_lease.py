@@ -7,7 +7,7 @@ from daemons.ha.lease import Claims, Held
 from daemons.ha.promises import Promises, no_promises
 from daemons.ha.terms import Terms
 from daemons.model.clock import Mono
-from daemons.model.cluster import epoch, epoch_n
+from daemons.model.cluster import SERVERS_MAX, epoch, epoch_n
 from daemons.wire.board import (
     CopyVotes,
     Gone,
@@ -316,7 +316,7 @@ def test_a_released_lease_is_given_back_in_the_next_rounds_and_sought_no_more():
 def test_a_late_release_of_an_earlier_epoch_is_not_passed_on():
     c = claims()
     held = holding(c)
-    c.release(SHARD, "a", held.epoch - 256, Mono(T + 0.1))
+    c.release(SHARD, "a", held.epoch - SERVERS_MAX, Mono(T + 0.1))
 
     assert c.held("a", Mono(T + 0.1)) == (held,)
     assert not any(isinstance(x, ReleaseLine) for x in renewal(c, T + 0.5).lines)

@@ -7,7 +7,7 @@ from daemons.ha.promises import Promises, no_promises
 from daemons.ha.terms import Terms
 from daemons.ha.vote import Voter
 from daemons.model.clock import Mono
-from daemons.model.cluster import epoch
+from daemons.model.cluster import SERVERS_MAX, epoch
 from daemons.wire.board import GrantLine, Pause, RenewLine, Revoke, Round, StatusLine, VotesCopy
 
 TERMS = Terms()
@@ -100,7 +100,7 @@ def test_the_same_order_again_never_prolongs_the_pause():
 def test_an_older_leader_pauses_nobody():
     v = paused(left_s=0)
 
-    assert not v.pause(Pause(LEADER - 256, 9, 60.0), Mono(T)).ok
+    assert not v.pause(Pause(LEADER - SERVERS_MAX, 9, 60.0), Mono(T)).ok
     assert ask(v, grant("b", 2), T + L).ok
 
 

@@ -66,6 +66,7 @@ class Voter:
         self._freed: dict[str, Epoch] = {}  # given back or vouched gone, by lease name
         self._copies: dict[int, VotesCopy] = {}
         self.pausing = self.pausing_kind(promises, now)
+        self._copied: dict[str, Epoch] = {}  # promised by others, not by this voter, by lease name
         self._told: set[int] = set()  # who told its promises since it counts with the present set
         self.frees = 0  # leases freed so far: a caller sees by it that one may be had now
 
@@ -159,7 +160,10 @@ class Voter:
             self.quarantine = max(self.quarantine, Mono(now + self.terms.lease_s))
         self._copies[copy.server] = copy
         for name, theirs in copy.promises.items():
-            self.promises.put(name, _joined(self.promised(name), theirs))
+            ours = self.promised(name)
+            if theirs.epoch > ours.epoch:
+                self._copied[name] = theirs.epoch
+            self.promises.put(name, _joined(ours, theirs))
         if copy.pause:
             self.pausing.obey(copy.pause, now)
 
@@ -248,6 +252,8 @@ class Voter:
         """Grant or count anew, or return why not; a grant may be repeated, a renewal catch up on one."""
         promise = self.promised(line.name)
         if line.epoch == promise.epoch and line.instance == promise.instance:
+            if isinstance(line, GrantLine) and self._only_copied(line.name, promise, now):
+                return "that was promised by others, another lease may be live here"
             return self._renew(line, promise, now)
         return self._grant(line, promise, now)
 
@@ -292,9 +298,10 @@ class Voter:
             return why  # of a renewal this voter missed the grant
         if not self._claim_stands(line, promise):
             return f"claim {line.claim} is below {promise.claim}, version {promise.floor}"
-        if (promise.epoch and promise.instance == line.instance) or self._freed_at(
-            line.name, promise
-        ):
+        own = promise.epoch and promise.instance == line.instance
+        if own and not self._only_copied(line.name, promise, now):
+            return ""
+        if self._freed_at(line.name, promise):
             return ""
         if self._live(line.name, now):
             return f"held by {promise.daemon}, epoch {promise.epoch}"
@@ -325,6 +332,10 @@ class Voter:
         if order is None or promise.epoch > order.epoch or order.target == daemon:
             return ""
         return f"revoked for {order.target}"
+
+    def _only_copied(self, name: str, promise: Promise, now: Mono) -> bool:
+        """Return whether others promised that and this voter may still count the lease of somebody else."""
+        return now < self.quarantine and self._copied.get(name) == promise.epoch
 
     def _live(self, name: str, now: Mono) -> bool:
         return now < self._until.get(name, NEVER)

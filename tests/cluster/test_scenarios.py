@@ -12,7 +12,7 @@ from tests.cluster.bed import Bed
 from tests.cluster.cluster import Cluster
 from tests.cluster.plan import Plan
 from tests.cluster.report import line_of
-from tests.cluster.scenarios import QUICK, SCENARIOS
+from tests.cluster.scenarios import QUICK, QUICK_ALONE, SCENARIOS
 from tests.cluster.scene import Outcome, perform, play
 
 
@@ -33,9 +33,15 @@ def test_a_quick_scenario_keeps_its_pass_lines(name: str, running: Cluster) -> N
     _kept(play(SCENARIOS[name], running))
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("name", [name for name in SCENARIOS if name not in QUICK])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in QUICK_ALONE else pytest.mark.slow)
+        for name in SCENARIOS
+        if name not in QUICK
+    ],
+)
 def test_a_scenario_keeps_its_pass_lines(name: str, tmp_path: Path) -> None:
     _kept(perform(SCENARIOS[name], tmp_path / "bed"))
 

@@ -54,6 +54,7 @@ class Evidence(Struct, frozen=True):
     to_tell: Sequence[str] = ()  # objects whose problem somebody must have been told
     lease_s: float = 2.5
     split: bool = False  # two servers act at once by their policy: two owners are no fault, an untagged repeat is
+    forgets: bool = False  # state was destroyed on purpose: what was known before is no matter
 
 
 class Findings(Struct, frozen=True):
@@ -107,7 +108,7 @@ def judge(evidence: Evidence) -> Findings:
     untold, repeated, tagged = _notifications(expected, evidence)
     holes, doubled, elsewhere = _history(expected, evidence)
     return Findings(
-        lost=lost,
+        lost=() if evidence.forgets else lost,
         rerun=_rerun(by_key, evidence),
         stale=_stale(evidence),
         fenced=_fenced(evidence),

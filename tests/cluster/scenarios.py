@@ -79,6 +79,11 @@ _ALL = (
         plan=_STORED, servers_more=1, prepare=stores.with_memcached,
     ),
     Scenario(
+        id="F16", what="pages in memcached corrupt or cut off, and no other copy", play=stores.f16_bad_pages,
+        lines=(Line("forgotten", 0.6, ""),), forgets=True,
+        plan=_STORED, servers_more=1, prepare=stores.with_memcached,
+    ),
+    Scenario(
         id="F17", what="clock 1 h ahead, 1 h behind, 5 % fast, stepped back", play=scarce.f17_wrong_clocks,
         lines=(Line("changes of leader or owner", 0, ""), Line("checks late", 4.0), Line("told, of what was due", 1.5, "")),
         skewed=True,

@@ -39,6 +39,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     skewed: bool = False
     disk: str = ""  # size of a disk of their own for the work folders
     split: bool = False  # two servers both act: what both do must be tagged, not undone
+    forgets: bool = False  # state is destroyed on purpose
     servers_more: int = 0  # servers without shinken, for stores
     prepare: Callable[["Scene"], None] = lambda scene: None  # before the cluster starts
 
@@ -109,7 +110,7 @@ class Scene:
         """Go on looking until a moment of CLOCK_BOOTTIME: the one thing that a measurement must wait for."""
         time.sleep(max(0.0, until_at - boot()))
 
-    def findings(self, *, split: bool = False) -> Findings:
+    def findings(self, *, split: bool = False, forgets: bool = False) -> Findings:
         """Wait until what is under way has settled, and judge."""
         self.watch(boot() + SETTLE_S)
         ledger = self.cluster.ledger.read()
@@ -124,6 +125,7 @@ class Scene:
                 ended=boot(),
                 to_tell=self.to_tell,
                 split=split,
+                forgets=forgets,
             )
         )
 
@@ -198,7 +200,7 @@ def play(scenario: Scenario, cluster: Cluster, runs: int = 1, *, long: bool = Fa
         scene.wrong.append(f"run {scene.run + 1}: {error}")
     cluster.bed.heal()
     scene.over()
-    found = scene.findings(split=scenario.split)
+    found = scene.findings(split=scenario.split, forgets=scenario.forgets)
     return _outcome(scenario, runs, figures, (*scene.wrong, *found.wrong), found, began)
 
 

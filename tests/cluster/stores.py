@@ -1,10 +1,13 @@
-"""F12-F15: where things wait or are kept: brokers that are away, a receiver that dies, a store that fails."""
+"""F12-F16: where things wait or are kept: brokers that are away, a receiver that dies, a store that fails."""
 
 import secrets
 import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
+from urllib.parse import unquote
+
+from pymemcache.client.base import Client
 
 from daemons.cli.reach import Keys, operator_peer
 from daemons.cli.start import bundle_of
@@ -13,6 +16,7 @@ from daemons.wire.codec import decode, encode
 from daemons.wire.messages import Accepted, Submit, Submitted
 from tests.cluster.cluster import boot, until
 from tests.cluster.judge import Evidence, forgotten_s, holes_of, pauses, silence_s
+from tests.cluster.ledger import NOTHING
 from tests.cluster.scene import Figures, Scene, ranked
 
 BROKERS = ("broker-master", "broker-spare")
@@ -242,6 +246,47 @@ def _slow(scene: Scene, store: Memcached) -> Callable[[], None]:
     for server in scene.cluster.servers:
         scene.bed.delay(STORE, server, 0.3)
     return scene.bed.heal
+
+
+def f16_bad_pages(scene: Scene) -> Figures:
+    """Every copy in memory is gone and pages in the store are damaged: they are named, the others are used."""
+    cluster = scene.cluster
+    keepers = {server: cluster.pids(server)[0] for server in ("server1", "server3")}
+    killed = boot()
+    for server, pid in keepers.items():
+        scene.bed[server].signal([pid], signal.SIGSTOP)  # it would start its scheduler again at once
+        schedulers = [int(p) for p in scene.bed[server].sh("pgrep -f 'daemons scheduler'").split()]
+        scene.bed[server].signal(schedulers, signal.SIGKILL)
+        scene.bed[server].sh(f"rm -f {cluster.site.work(server)}/spool/scheduler-*.retention.db*")
+    damaged = scene.bed[STORE].inside(lambda: _damage(scene.bed[STORE].address, scene.run))
+    scene.check(damaged > 0, "no page was damaged")
+    for server, pid in keepers.items():
+        scene.bed[server].signal([pid], signal.SIGCONT)
+    scene.resumed(killed)
+    scene.watch(boot() + cluster.plan.check_s + 2.0)
+    first: dict[str, bool] = {}
+    for run in sorted(scene.runs, key=lambda r: r.began):
+        if run.began > killed and run.epoch == max(r.epoch for r in scene.runs[-50:]):
+            first.setdefault(run.key, run.known != NOTHING)
+    said = cluster.log("scheduler-master") + cluster.log("scheduler-spare")
+    scene.check("corrupt" in said, "no log names what is damaged")
+    scene.check("bug in role" not in said, "a scheduler crashed over it")
+    cluster.wait_whole(60)
+    return {"remembered": sum(first.values()) / max(1, len(first)), "forgotten": 1 - sum(first.values()) / max(1, len(first))}
+
+
+def _damage(address: str, turn: int) -> int:
+    """Damage the first pages of the shard in one way; return how many."""
+    client = Client((address, PORT), connect_timeout=1, timeout=3)
+    listed = client.raw_command(b"lru_crawler metadump all", b"END\r\n").decode()
+    keys = [unquote(line.split()[0].removeprefix("key=")) for line in listed.splitlines() if line.startswith("key=")]
+    pages = [key for key in keys if (parts := key.split(":"))[-1].isdigit() and len(parts) > 4 and parts[-3] == "0"]
+    for key in pages:
+        value = client.get(key) or b""
+        bad = (b"\x80\x04K\x01." * 20, value[: len(value) // 2], bytes([value[0] ^ 0xFF]) + value[1:])[turn % 3]
+        client.set(key, bad, noreply=False)
+    client.close()
+    return len(pages)
 
 
 def f15_store_and_scheduler(scene: Scene) -> Figures:

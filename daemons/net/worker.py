@@ -48,6 +48,8 @@ FLUSH_COUNT = 16  # results of a frame, so that a busy worker tells its parent 6
 FLUSH_BYTES = 256 * 1024
 OUTBOX_BYTES_MAX = 8 * 1024 * 1024  # a parent that does not read: start nothing more
 READ_BYTES = 256 * 1024
+LACKING_S = 30.0  # out of processes or fds for so long: say that nothing can be started
+RETRY_S = 0.2
 STUCK_S = 1.0  # not gone this long after SIGKILL (a dead NFS server): its result is sent anyway
 LINES_MAX = 20_000  # command lines whose argv is remembered
 
@@ -277,7 +279,8 @@ class Worker:
         self._pipes: dict[int, Running] = {}  # watched ones, by fd
         self._slow = 0  # live and watched
         self._stuck = 0  # live and stuck
-        self._held = False  # out of processes or fds: start no more until one has ended
+        self._held = False  # out of processes or fds: start no more until one has ended, or a moment has passed
+        self._lacking = 0.0  # since when nothing could be started for want of them; 0 = not now
         self._look_at = float("inf")  # when the next command must be watched or killed
         self._inbox = bytearray()
         self._outbox = bytearray()
@@ -342,6 +345,7 @@ class Worker:
         else:
             os.close(out_end)
             os.close(err_end)
+            self._lacking = 0.0
             self._live[command.pidfd] = command
             self._epoll.register(command.pidfd, select.EPOLLIN)
             look_at = min(command.started + self._limits.fresh_s, command.deadline)
@@ -374,10 +378,14 @@ class Worker:
             raise
 
     def _not_started(self, order: Order, error: OSError) -> None:
-        if error.errno in LACKING and self._live:
-            self._queue.appendleft(order)
-            self._held = True
-            return
+        if error.errno in LACKING:
+            now = time.monotonic()
+            self._lacking = self._lacking or now
+            if self._live or now - self._lacking < LACKING_S:
+                self._queue.appendleft(order)
+                self._held = True
+                self._look_at = min(self._look_at, now + RETRY_S)
+                return
         self._programs.forget(order.command)
         why = error.strerror or str(error)
         if error.errno == errno.ENOENT:
@@ -390,6 +398,7 @@ class Worker:
     def _look_after(self, now: float) -> None:
         """Watch the pipes of commands that take longer, kill those past their time-out."""
         self._look_at = float("inf")
+        self._held = False
         fresh_s = self._limits.fresh_s
         for command in list(self._live.values()):
             if command.stuck:

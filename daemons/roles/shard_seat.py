@@ -404,6 +404,8 @@ class ShardSeat:
             self.shard, self.me, epoch_n(taking.epoch), len(inherited.records), inherited.complete,
             ",".join(silent) or "none",
         )  # fmt: skip
+        for note in inherited.notes:
+            log.warning("retention of shard=%d: %s", self.shard, note)
         return self.owned.tick(now, degraded=standing.degraded)
 
     def _was_handed(self, taking: _Taking, handed: HandOver, now: Now) -> None:

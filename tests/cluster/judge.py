@@ -291,11 +291,13 @@ def changes(by_key: Mapping[str, Sequence[Run]], evidence: Evidence) -> list[Cha
     for key, runs in by_key.items():
         if "/flip-" not in key:
             continue
-        known = {run.known for run in runs}
-        applied = sorted((run for run in runs if run.id in known), key=lambda r: r.id)
+        heard = {run.known for run in runs}
+        applied = sorted((run for run in runs if run.id in heard), key=lambda r: r.id)
         last: Run | None = None
         for run in applied:
             changed = last is not None and (run.code == 0) != (last.code == 0)
+            if last is not None and evidence.forgets and last.epoch != run.epoch:
+                changed = False
             if changed and evidence.began <= run.began and run.ended < evidence.ended - SETTLE_S:
                 found.append(Change(key, run, "RECOVERY" if run.code == 0 else "PROBLEM"))
             last = run

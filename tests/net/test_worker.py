@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import resource
 import shlex
 import signal
 import socket
@@ -543,6 +544,22 @@ def test_a_grandchild_that_keeps_writing_does_not_hold_the_result(hand):
 
 
 # ------------------------------------------------------------------ many
+
+
+def test_what_cannot_be_started_for_want_of_descriptors_is_started_later(hire):
+    """F21 lost notifications: a moment without descriptors or processes is no reason to call a command failed."""
+    hand = hire()
+    assert hand.result("/bin/echo before").output == "before"
+    limit = resource.prlimit(hand.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(hand.process.pid, resource.RLIMIT_NOFILE, (4, limit[1]))
+    hand.send(order("/bin/echo after", seq=5))
+    hand.socket.settimeout(0.7)
+    with pytest.raises(TimeoutError):
+        hand.next_frame()
+    hand.socket.settimeout(PATIENCE_S)
+    resource.prlimit(hand.process.pid, resource.RLIMIT_NOFILE, limit)
+
+    assert hand.results(1)[0].output == "after"
 
 
 def test_the_caps_on_concurrency_are_held(hire):

@@ -179,3 +179,12 @@ def test_a_scheduler_always_has_a_store_of_its_own_and_knows_where_the_others_ar
     tmp_path, modules, settings, wanted
 ):
     assert opened(tmp_path, *modules, **settings) == wanted
+
+
+def test_two_clusters_in_one_store_do_not_mix():
+    shared = MemoryRetention()
+    ours, theirs = (Retainer(name, {"one": shared}, frozenset()) for name in ("ours", "theirs"))
+    save(ours, 1, {"o/web1": b"ours"}, whole=True)
+    save(theirs, 1, {"o/web1": b"theirs"}, whole=True)
+    assert load(ours, "one").records == {"o/web1": b"ours"}
+    assert load(theirs, "one").records == {"o/web1": b"theirs"}

@@ -291,6 +291,7 @@ class Reactionner:
         serves = not self.stopping and not self._serves.isdisjoint(shards)
         ended = tuple(ran for ran in self._ended.values() if ran.shard in shards)[:ENDED_BATCH]
         holds = any(held.action.shard in shards for held in self._held.values())
+        holds = holds or any(ran.shard in shards for ran in self._to_end)
         if link.flying or now.mono < link.due_mono or not (serves or ended or holds):
             return []  # who still has something is heard of: else it would be given to another
         busy = bool(self._held or self._to_end or ended)

@@ -173,6 +173,17 @@ def test_an_end_on_its_way_to_the_journal_is_still_held():
     assert bench.asks().holding == ("mail-1",)
 
 
+def test_one_that_has_left_the_roster_says_what_it_still_holds():
+    bench = Bench()
+    bench.hold_journal = True
+    bench.give(action())
+    placed = Placed(0, "All", "v1", "s1", reactionners=("r2",))
+    bench.role.handle(Roster(1, 2, "a1", shards=(placed,)), at(bench.now))
+
+    asked = bench.asks()
+    assert asked.holding == ("mail-1",) and asked.want == 0
+
+
 @pytest.mark.parametrize("tagged", [False, True])
 def test_a_done_action_never_runs_again_but_its_end_is_told_again(tagged):
     bench = Bench(journal=[ClaimedAction("mail-1", "done", 4, 3)])

@@ -327,6 +327,24 @@ def test_a_reactionner_that_goes_silent_loses_what_it_has_to_another_tagged():
     assert found[0].id == action.id and found[0].tagged
 
 
+def test_a_reactionner_off_the_roster_keeps_what_it_holds_while_it_is_heard():
+    """A spare's slow journal made every return of its master a possible duplicate (seed 2)."""
+    stage = Stage()
+    stage.journals["other"] = ()
+    stage.start()
+    stage.fail()
+    stage.run(1.0)
+    (action,) = stage.take(name="other").actions
+    stage.place("one", reactionners=("react",))
+    for _ in range(4):
+        stage.take(name="other", holding=(action.id,))
+        stage.run(1.0)
+        assert not stage.take().actions
+    stage.run(2.0)
+    (again,) = stage.take().actions
+    assert again.id == action.id and again.tagged
+
+
 def test_nothing_is_planned_before_every_reactionner_was_fenced():
     stage = Stage()
     stage.add()

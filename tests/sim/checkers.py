@@ -1,14 +1,17 @@
-"""What must hold at every instant, by name; the rest, what must come true in the end, is in ending.py.
+"""What must hold at every instant, by name; what must come true in the end is in ending.py.
 
 I1  two daemons hold one lease at an instant (a server whose clocks stood still is excused)
 I2  somebody obeys a lower epoch after a higher one: rosters, checks, notifications, broks
-I3  an epoch is held by two instances
-I7  a notification runs twice without saying so; an event handler runs twice
-I9  a broker writes a line twice, or out of order
-I10 a new owner leaves behind what it could have had
+I3  an epoch is held by two instances, or is lower on a disk than it was
+I5  somebody is refused for an epoch that nobody ever held
+I6  what is said to be on two servers is not (keeping.py); a result that reached its poller is lost (ending.py)
+I7  a notification runs twice without saying so, an event handler runs twice; one never ran (ending.py)
+I8  a command is not applied exactly once (ending.py)
+I9  a broker writes a line twice, or out of order; a line is missing (ending.py)
+I10 a new owner leaves behind what it could have had; a result is in memory only for long (keeping.py)
 I12 a daemon runs something for a shard that no roster gave it
 R   a result lands on another object, or a status goes back to an older result
-W   something leaves a scheduler before it is kept
+W   something leaves a scheduler before it is kept (keeping.py)
 P   a lease is renewed for a daemon that has stood still for long
 Q   a queue is longer than its limit
 """
@@ -18,7 +21,6 @@ from collections import defaultdict
 import msgspec
 
 from daemons.model.check import Order, Result
-from daemons.model.status import Status
 from daemons.roles.arbiter import Arbiter
 from daemons.roles.keeper import Keeper
 from daemons.roles.owned import OwnedShard
@@ -32,23 +34,21 @@ from daemons.wire.messages import (
     Actions,
     Broks,
     Claimed,
-    Copied,
     Delta,
     Enrolled,
     Exchange,
-    Failed,
     Fence,
+    Fenced,
     Lent,
     Load,
     Message,
-    Replicate,
     Restored,
     Roster,
-    Save,
     Submit,
     TakeActions,
 )
 from tests.sim.cluster import SHARD, World
+from tests.sim.keeping import Keeping
 from tests.sim.network import Node
 from tests.sim.services import Ran
 
@@ -56,7 +56,6 @@ LEASE = f"shard/{SHARD}"
 COARSE_S = 0.5  # between two looks at what is costly to look at
 TRUST_S = 3.0  # after its clocks stood still a server may believe in a lease for so long
 HANG_S = 6.0  # by then whoever stands still has lost its leases
-_status = msgspec.msgpack.Decoder(Status).decode
 _results = msgspec.msgpack.Decoder(list[Result]).decode
 
 Position = tuple[int, int]
@@ -84,32 +83,30 @@ class Checker:
     def __init__(self, world: World) -> None:
         self.world = world
         self.sim = world.sim
-        self.daemons = [
-            node for node in self.sim.nodes.values() if node.name.startswith(("arbiter", "scheduler"))
-        ]
+        self.daemons = {
+            node: None for node in self.sim.nodes.values() if node.name.startswith(("arbiter", "scheduler"))
+        }  # in order
         self.issued: dict[tuple[str, int], str] = {}  # by lease and epoch: instance
         self.rosters: dict[str, int] = {}  # highest epoch enrolled under, by daemon
         self.obeyed: dict[str, int] = defaultdict(int)  # highest epoch of the shard, by satellite
         self.named: dict[str, set[str]] = defaultdict(set)  # ids told to a new owner, by reactionner
         self.ran: dict[str, list[Ran]] = defaultdict(list)  # by id
-        self.kept: set[str] = set()  # keys of records that somebody keeps besides their owner
-        self.kept_results: dict[str, Position] = defaultdict(lambda: (0, 0))
+        self.told: dict[str, list[Ran]] = defaultdict(list)  # problems untagged, by service
+        self.lineages: dict[str, set[str]] = defaultdict(set)  # by object: more than one, it was lost
         self.run_at_s: dict[tuple[str, int, int], float] = {}  # by object, epoch, seq
+        self.handed: dict[tuple[str, int, int], tuple[str, int]] = {}  # results: poller, its life
+        self.settled: set[tuple[str, int, int]] = set()  # results that a poller was told to forget
         self.batches: dict[tuple[str, int], list[Result]] = {}  # by poller instance and id
-        self.acked: dict[str, tuple[int, str]] = {}  # commands called durable: epoch, by whom
-        self.lost: dict[str, str] = {}  # of those: why nobody can have them any more
         self.refused: dict[str, str] = {}
         self.fed_at: dict[str, Position] = {}  # by broker
         self.fed_lines: set[Position] = set()
-        self.lines: dict[Position, int] = {}  # log lines that became durable, and how many
-        self.formed: dict[Position, int] = {}
-        self.lost_lines: set[Position] = set()
         self.newest = 0  # highest epoch that somebody owned the shard under
         self.owners: dict[str, OwnedShard] = {}
-        # what a scheduler instance could start from
-        self.sources: dict[str, list[tuple[str, dict[str, bytes], Position]]] = defaultdict(list)
         self.applied: dict[tuple[int, str], Position] = {}  # by owner's epoch and object
+        self.epochs: dict[tuple[str, str], int] = {}  # on disk, by daemon or keeper and lease
+        self.serving: set[tuple[str, int]] = set()  # lives of reactionners that were on a roster
         self.coarse_s = 0.0
+        self.keeping = Keeping(self)
         world.checker = self
         self.sim.seen = self.seen
 
@@ -119,7 +116,18 @@ class Checker:
 
     # -- at every instant
 
-    def __call__(self) -> None:
+    def __call__(self, node: Node | None) -> None:
+        """Look at what `node` has just done: time alone gives nobody a right."""
+        if node in self.daemons:
+            self._who_acts()
+            role = node.role
+            if isinstance(role, Scheduler) and SHARD in role.seats and not node.paused:
+                self._seat(node, role.seats[SHARD])
+        if self.sim.now_s >= self.coarse_s:
+            self.coarse_s = self.sim.now_s + COARSE_S
+            self._coarse()
+
+    def _who_acts(self) -> None:
         holding: dict[str, list[str]] = {"arbiter": [], LEASE: []}
         now_s = self.sim.now_s
         for node in self.daemons:
@@ -131,16 +139,16 @@ class Checker:
                 epoch = role.standing.holds(lease, now)
                 if epoch:
                     self._holds(lease, epoch, role.instance, node.name)
-                    if now_s - node.server.clock_stopped_s > TRUST_S:
+                    if not self.excused(node):
                         names.append(f"{node.name} {epoch}")
-            if isinstance(role, Scheduler) and SHARD in role.seats:
-                self._seat(node, role.seats[SHARD])
         for lease, names in holding.items():
-            if len(names) > 1 and not self.world.setup.two_sided:
+            if len(names) > 1:
                 self.broken(f"I1 two holders of {lease}: {names}")
-        if now_s >= self.coarse_s:
-            self.coarse_s = now_s + COARSE_S
-            self._coarse()
+
+    def excused(self, node: Node) -> bool:
+        """Its clocks stood still just now, or it may be one of two sides: nobody promises anything."""
+        trusted = self.sim.now_s - node.server.clock_stopped_s > TRUST_S
+        return self.world.setup.two_sided or not trusted
 
     def _holds(self, lease: str, epoch: int, instance: str, name: str) -> None:
         known = self.issued.setdefault((lease, epoch), instance)
@@ -151,25 +159,17 @@ class Checker:
         owned = seat.owned
         if owned is None:
             if seat._taking is not None and seat.copy.epoch:
-                place = (seat.copy.epoch, seat.copy.n)
-                held = self.sources[node.role.instance]
-                held[:] = [s for s in held if s[0] != "copy"] + [("copy", seat.copy.records, place)]
+                self.keeping.copy_of(node, seat.copy.records, seat.copy.epoch)
             self.owners.pop(node.name, None)
             return
         if self.owners.get(node.name) is not owned:
             self.owners[node.name] = owned
             self.sim.note(f"{node.name} owns {LEASE} epoch {owned.epoch}: {seat.why}")
-            if owned.epoch <= self.newest and not self.world.setup.two_sided:
+            if owned.epoch <= self.newest and not self.excused(node):
                 self.broken(f"I2 {node.name} begins under epoch {owned.epoch} after {self.newest}")
             self.newest = max(self.newest, owned.epoch)
-            self._inherited(node, owned)
-            self.sources.pop(node.role.instance, None)
-        n = owned.journal.durable_n
-        while n and (position := (owned.epoch, n)) in self.formed:
-            self.lines[position] = self.formed.pop(position)
-            if owned.epoch < self.newest:  # too late: another has gone on without it
-                self.lost_lines.add(position)
-            n -= 1
+            self.keeping.inherited(node, owned)
+        self.keeping.durable(node, owned)
 
     def _coarse(self) -> None:
         for node in self.sim.nodes.values():
@@ -181,10 +181,31 @@ class Checker:
                     if not 0 <= role.running <= role.capacity or role.kept > role.kept_max:
                         self.broken(f"Q {node.name} runs {role.running} checks, keeps {role.kept}")
                 case Reactionner():
+                    if role._serves:
+                        self.serving.add((node.name, node.life))
                     if len(role._held) > role.capacity:
                         self.broken(f"Q {node.name} holds {len(role._held)} actions")
-                case Scheduler() if node.name in self.owners:
+                case Scheduler() if node.name in self.owners and not node.paused:
                     self._statuses(node, self.owners[node.name])
+                    self.keeping.look(node, self.owners[node.name])
+            self._epochs(node)
+        self.keeping.restless()
+
+    def _epochs(self, node: Node) -> None:
+        """I3 and I5: epochs known on a disk grow, and somebody held each that orders are refused by."""
+        role = node.role
+        if isinstance(role, Keeper):
+            known = {name: promise.epoch for name, promise in role.promises.names.items()}
+        elif role is None or isinstance(role, Arbiter):
+            return
+        else:
+            known = role.highest._seen
+        for lease, epoch in known.items():
+            if epoch < self.epochs.get((node.name, lease), 0):
+                self.broken(f"I3 {node.name} knows epoch {epoch} of {lease} after {self.epochs[node.name, lease]}")
+            self.epochs[node.name, lease] = epoch
+            if epoch and not isinstance(role, Keeper) and (lease, epoch) not in self.issued:
+                self.broken(f"I5 {node.name} refuses orders below epoch {epoch} of {lease}, which nobody held")
 
     def _renewals(self, node: Node, keeper: Keeper) -> None:
         if keeper.board is None:
@@ -202,6 +223,7 @@ class Checker:
     def _statuses(self, node: Node, owned: OwnedShard) -> None:
         for key, item in owned.state.items.items():
             status = item.status
+            self.lineages[key].add(status.lineage)
             if status.output and not status.passive and not status.output.startswith(f"{key} "):
                 self.broken(f"R {key} shows {status.output!r}")
             place = (status.applied_epoch, status.applied_seq)
@@ -224,39 +246,32 @@ class Checker:
             case Fence(_, epoch), Claimed(_, actions):
                 self.obeyed[node.name] = max(epoch, self.obeyed[node.name])
                 self.named[node.name].update(entry.id for entry in actions)
-            case Replicate(), Copied(_, epoch, n) if (epoch, n) == (message.epoch, message.n):
-                self._keep(decode_delta(message.delta))
             case Exchange(), Lent():
                 self._lent(node, message, answer)
             case TakeActions(), Actions(actions=actions):
                 for action in actions:
-                    self._left(node, f"a/{action.id}")
+                    if action.kind == "notification":
+                        self.keeping.left(node, f"a/{action.id}")
             case Submit(), Accepted() if isinstance(node.role, Scheduler):
                 for name in answer.durable:
-                    self._left(node, f"x/{name}")
                     self._acked(node, name)
                 self.refused |= answer.refused
             case _, Broks(deltas=deltas):
                 for delta in map(decode_delta, deltas):
                     if delta.logs and delta.n > 0:
-                        self._left(node, f"l/{delta.epoch}.{delta.n}")
+                        self.keeping.left(node, f"l/{delta.epoch}.{delta.n}")
             case _:
                 pass
+        if isinstance(answer, Fenced) and answer.highest and (answer.lease, answer.highest) not in self.issued:
+            self.broken(f"I5 {node.name} refuses {type(message).__name__} for epoch {answer.highest}, which nobody held")
 
     def _acked(self, node: Node, name: str) -> None:
-        if name in self.acked:
-            return
-        epoch = self.owners[node.name].epoch
-        self.acked[name] = (epoch, node.name)
-        self.sim.note(f"{node.name} says that {name} is durable")
-        if epoch < self.newest:
-            if not self.world.setup.two_sided:
+        key = f"x/{name}"
+        if key not in self.keeping.promised:
+            self.sim.note(f"{node.name} says that {name} is durable")
+            if self.owners[node.name].epoch < self.newest and not self.excused(node):
                 self.broken(f"I2 {node.name} says that {name} is durable after epoch {self.newest}")
-            self.lost[name] = f"{node.name} is on the losing side"
-
-    def _left(self, node: Node, key: str) -> None:
-        if key not in self.kept:
-            self.broken(f"W {key} leaves {node.name} before it is kept")
+        self.keeping.left(node, key)
 
     def _lent(self, node: Node, asked: Exchange, answer: Lent) -> None:
         for batch in asked.batches:
@@ -266,71 +281,20 @@ class Checker:
             return
         for batch_id in answer.durable:
             for result in self.batches.get((asked.instance, batch_id), ()):
-                place = (result.epoch, result.seq)
-                if result.epoch <= owned.epoch and self.kept_results[result.object] < place:
-                    self.broken(
-                        f"W {node.name} says that result {place} of {result.object} is durable,"
-                        f" kept is {self.kept_results[result.object]}"
-                    )
+                self.settled.add((result.object, result.epoch, result.seq))
+                if result.epoch <= owned.epoch:
+                    self.keeping.left(node, f"o/{result.object}", (result.epoch, result.seq))
 
-    # -- what is kept, and found again
-
-    def saved(self, node: Node, save: Save, answer: Message) -> None:
-        """A scheduler's retention service was asked to keep something."""
-        if not isinstance(answer, Failed):
-            self._keep_records(save.changed)
-
-    def _keep(self, delta: Delta) -> None:
-        self._keep_records(delta.changed)
-
-    def _keep_records(self, records: dict[str, bytes]) -> None:
-        self.kept.update(records)
-        for key, value in records.items():
-            if key.startswith("l/"):
-                epoch, _, n = key[2:].partition(".")
-                position = (int(epoch), int(n))
-                if position not in self.lines:
-                    self.formed[position] = len(msgspec.msgpack.decode(value))
-            elif key.startswith("o/"):
-                status = _status(value)
-                place = (status.applied_epoch, status.applied_seq)
-                self.kept_results[status.key] = max(place, self.kept_results[status.key])
+    # -- stores
 
     def loaded(self, node: Node, load: Load, answer: Message) -> None:
         """A scheduler's retention service gave what it has."""
-        if isinstance(answer, Restored) and answer.found:
-            # One that came back empty has deltas only: it counts when there is nothing else.
-            place = (0, 0) if answer.partial else (answer.epoch, answer.n)
-            held = self.sources[node.role.instance]
-            name = f"store {load.store}"
-            held[:] = [s for s in held if s[0] != name] + [(name, answer.records, place)]
+        if isinstance(answer, Restored):
+            self.keeping.loaded(node, load.store, answer)
 
-    def _inherited(self, node: Node, owned: OwnedShard) -> None:
-        """A new owner begins: it has the newest there was, and what nobody had is lost for good."""
-        sources = self.sources[node.role.instance]
-        newest = max((place for _, _, place in sources), default=(0, 0))
-        must = self.acked.keys() - self.lost.keys()
-        for name, records, place in sources:
-            self.sim.note(f"  {node.name} had {name} at {place}, {len(records)} records")
-            if place == (0, 0) or (place < newest and self.world.setup.two_sided):
-                continue  # the last resort; another history
-            for key, value in records.items():
-                if key.startswith("x/") and key[2:] in must and key not in owned.state.extra:
-                    self.broken(f"I10 {node.name} leaves {key} of its {name} at {place} behind")
-                if key.startswith("o/") and place == newest:
-                    was, item = _status(value), owned.state.items[key[2:]]
-                    if (was.applied_epoch, was.applied_seq) > (
-                        item.status.applied_epoch, item.status.applied_seq,
-                    ):  # fmt: skip
-                        self.broken(f"I10 {node.name} leaves {key} of its {name} at {place} behind")
-        for name in self.acked:
-            if f"x/{name}" not in owned.state.extra and name not in self.lost:
-                self.lost[name] = f"{node.name} took over at {newest}"
-                self.sim.note(f"  {name} is lost: it was said to be durable by {self.acked[name]}")
-        have = {
-            (formed.epoch, formed.n) for formed in owned.journal.ring._kept if formed.logs
-        }
-        self.lost_lines |= self.lines.keys() - have - self.fed_lines
+    def disk_lost(self, node: Node) -> None:
+        """What `node` had on its disk is gone, and nobody expects it to know."""
+        self.epochs = {key: epoch for key, epoch in self.epochs.items() if key[0] != node.name}
 
     # -- satellites
 
@@ -346,16 +310,37 @@ class Checker:
             self.broken(f"I12 {node.name} checks {order.object} and is on no roster")
         self.run_at_s[(order.object, order.epoch, order.seq)] = self.sim.now_s
 
+    def came_back(self, node: Node, result: Result) -> None:
+        """A poller has the result of a check."""
+        self.handed[(result.object, result.epoch, result.seq)] = (node.name, node.life)
+
     def runs_action(self, node: Node, order: Order, ran: Ran) -> None:
         """A reactionner's worker starts a notification or an event handler."""
         if order.epoch < self.obeyed[node.name] and ran.id not in self.named[node.name]:
             self.broken(f"I2 {node.name} runs {ran.command!r} for epoch {order.epoch} after {self.obeyed[node.name]}")
+        assert isinstance(node.role, Reactionner)
+        if not node.role._serves and (node.name, node.life) not in self.serving:
+            self.broken(f"I12 {node.name} runs {ran.command!r} and was on no roster")
         before = self.ran[ran.id]
+        burnt = any(self.sim.nodes[was.who].server.name in self.world.burnt for was in before)
+        if burnt and self.world.burnt_s > before[-1].at_s:
+            before.clear()  # it was journalled on the one server that lost its disks: nobody knows
         if before and not ran.tagged:
             self.broken(f"I7 {ran.command!r} (id {ran.id[:8]}) runs again untagged on {node.name}, before: {before}")
         if before and ran.command.startswith("repair "):
             self.broken(f"I7 {ran.command!r} (id {ran.id[:8]}) runs again on {node.name}, before: {before}")
         before.append(ran)
+        self._told(order, ran)
+
+    def _told(self, order: Order, ran: Ran) -> None:
+        """A service's problem is told no more often than it broke, whatever the ids say."""
+        key, _, what = ran.command.removeprefix("tell ").partition(" ")
+        if ";" not in key or not what.startswith("PROBLEM") or ran.tagged:
+            return
+        self.told[key].append(ran)
+        often = self.world.broke[key]
+        if len(self.told[key]) > often and not self.world.setup.two_sided and len(self.lineages[key]) < 2:
+            self.broken(f"I7 the problem of {key}, which broke {often} times, is told again untagged: {self.told[key]}")
 
     def fed(self, node: Node, delta: Delta) -> None:
         """A broker writes the log lines of a delta."""

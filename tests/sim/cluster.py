@@ -1,6 +1,7 @@
 """The documented set-up inside the simulator: every role as in production, the world around it faked."""
 
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -58,10 +59,12 @@ class Setup(Struct, frozen=True, kw_only=True):
     split_policy: SplitPolicy = "takeover"  # of two servers
     shared_store: bool = True  # a store like memcached beside each scheduler's own
     kinds: tuple[str, ...] = ()  # more faults of these kinds
+    only: bool = False  # no faults but those
     faults_s: float = 60.0
     settle_s: float = 60.0
     without: frozenset[str] = frozenset()  # protections taken away
     older: tuple[str, ...] = ()  # servers of an older release
+    drift: float = 0.01  # by which clocks run fast or slow, and the terms allow for
 
     @property
     def two_sided(self) -> bool:
@@ -142,15 +145,20 @@ class World:
         logging.disable(logging.CRITICAL)  # the trace tells the story
         self.setup = setup
         self.without = setup.without
-        self.sim = Sim(seed, tick_s=0.08, lies_after_s=8.0 if "persist" in self.without else 1e9)
+        self.sim = Sim(seed, tick_s=0.08, drift=setup.drift)
+        self.sim.disk_lies = lambda node: "persist" in self.without and self.sim.now_s > 8.0
         self.sim.older = frozenset(setup.older)
         self.sim.instead = weaker.instead(self.without)
         self.cluster = definitions(setup.servers)
-        self.terms = Terms(split_policy=setup.split_policy)
+        self.terms = Terms(split_policy=setup.split_policy, drift=setup.drift)
         data = ENCODE(body())
         shard = ShardDef(SHARD, "All", "v1", HOSTS, HOSTS)
         self.compiled = Compiled((shard,), {"v1": data}, "cfg1")
         self.broken: set[str] = set()  # keys that are not well
+        self.broke: Counter[str] = Counter()  # how often each ceased to be
+        self.healed = False  # the second act has begun
+        self.burnt: set[str] = set()  # servers that have lost their disks
+        self.burnt_s = 0.0  # when the last one did
         self.services = Services(self)
         self.ledger = self.services.ledger
         self.tokens = 0
@@ -199,7 +207,7 @@ class World:
             server=server,
             terms=self.terms,
             durable=disk,
-            is_new=not disk and node.life == 1,
+            is_new=not disk and (node.life == 1 or server.name in self.burnt),
             jitter=self.sim.random.random,
         )
         weaker.weaken_keeper(keeper, self.without, node.server.now().mono)
@@ -266,7 +274,7 @@ class World:
         self.sim.note(f"crash {name}")
         if name.startswith("keeper@"):
             node.crash()
-            self.sim.later(random.uniform(0.3, 3.0), None, lambda: self._restart_keeper(name))
+            self.sim.later(random.uniform(0.1, 3.0), None, lambda: self._restart_keeper(name))
             return
         ended = DaemonEnded(name, node.life, node.role.instance, -9)
         keeper = self.sim.nodes[f"keeper@{node.server.name}"]
@@ -292,6 +300,17 @@ class World:
         for node in self.sim.nodes.values():
             if node.server is server and node.runs:
                 node.crash()
+
+    def lose_disks(self, name: str) -> None:
+        """Let nothing be left of what the dead server `name` had on its disks."""
+        self.sim.note(f"the disks of {name} are lost")
+        self.burnt.add(name)
+        self.burnt_s = self.sim.now_s
+        for node in self.sim.nodes.values():
+            if node.server.name == name:
+                node.disk = b""
+                self.services.disks.pop(node.name, None)
+                self.checker.disk_lost(node)
 
     def power_on(self, name: str) -> None:
         """Boot it, if it was off."""

@@ -11,6 +11,7 @@ from tests.sim.cluster import KEYS, World
 from tests.sim.sender import Given, Sender
 
 FRESH_S = 12.0  # twice an interval and the way to a poller and back
+HANDED_S = 6.0  # a result is with its owner, and durable there
 
 
 def owner(world: World) -> OwnedShard | None:
@@ -42,6 +43,8 @@ def converged(world: World) -> str:
         return f"{owned.outbox.open} notifications have not ended"
     for node in world.sim.nodes.values():
         match node.role:
+            case None:
+                return f"{node.name} does not run"
             case Poller(kept=kept) if kept > 32:
                 return f"{node.name} keeps {kept} results"
             case Receiver(_pending=pending) if pending:
@@ -67,7 +70,9 @@ def wrong(world: World, sender: Sender) -> list[str]:
     owned = owner(world)
     assert owned is not None
     statuses = {key: item.status for key, item in owned.state.items.items()}
-    found = untold(world, statuses) + unwritten(world.checker, world)
+    checker = world.checker
+    found = untold(world, statuses) + unwritten(checker) + unrun(checker)
+    found += unsettled(checker, world)
     written = Counter(line.text for file in world.ledger.files.values() for line in file)
     for given in sender.given.values():
         found += misapplied(world.checker, given, statuses, written)
@@ -90,20 +95,35 @@ def untold(world: World, statuses: dict[str, Status]) -> list[str]:
     return found
 
 
-def unwritten(checker: Checker, world: World) -> list[str]:
-    """Return durable log lines that no broker has, and that no gap is marked for."""
-    gaps = [
-        (line.epoch, line.n)
-        for file in world.ledger.files.values()
-        for line in file
-        if not line.text
-    ]
+def unwritten(checker: Checker) -> list[str]:
+    """Return durable log lines that no broker has: none outgrows its ring here, so no gap excuses them."""
     return [
         f"I9 the lines of {place} are in no broker's file"
-        for place in sorted(checker.lines)
+        for place in sorted(checker.keeping.lines)
         if place not in checker.fed_lines
-        and place not in checker.lost_lines
-        and not any(gap > place for gap in gaps)
+        and f"l/{place[0]}.{place[1]}" not in checker.keeping.lost
+    ]
+
+
+def unrun(checker: Checker) -> list[str]:
+    """Return notifications that were on two servers, or in a reactionner's hands, and never ran."""
+    given = {key[2:]: key for key in checker.keeping.promised if key.startswith("a/")}
+    return [
+        f"I7 notification {name[:8]} never ran, given or planned by {checker.keeping.promised[key].by}"
+        for name, key in sorted(given.items())
+        if name not in checker.ran and key not in checker.keeping.lost
+    ]
+
+
+def unsettled(checker: Checker, world: World) -> list[str]:
+    """Return results that a poller has had for long and was never told to forget, or forgot by itself."""
+    nodes = world.sim.nodes
+    return [
+        f"I6 result {run} of {poller} reached no owner"
+        for run, (poller, life) in checker.handed.items()
+        if run not in checker.settled
+        and nodes[poller].life == life
+        and world.sim.now_s - checker.run_at_s[run] > HANDED_S
     ]
 
 
@@ -114,20 +134,25 @@ def misapplied(
     status, name = statuses[given.key], given.id
     lines = sum(count for text, count in written.items() if text.endswith(f";{name}"))
     times = 0
+    burnt = given.accepted in checker.world.burnt  # what its receiver had was on one server only
     match given.kind:
         case "comment" | "ack":
             times = sum(comment.text == name for comment in status.comments)
         case "downtime":
             times = sum(d.command_id == name for d in status.downtimes)
         case "custom":
-            times = sum(r[0].command.endswith(f" {name}") for r in checker.ran.values())
+            runs = [r for r in checker.ran.values() if r[0].command.endswith(f" {name}")]
+            times = sum(not all(ran.tagged for ran in r) for r in runs) or min(1, len(runs))
         case "passive":
             times = min(1, lines)
+    if times > 1 and given.kind == "custom":
+        return [f"I7 {given.line!r} ({name}) was told under {times} ids"]
     if times > 1:
         return [f"I8 {given.line!r} ({name}) was applied {times} times"]
     if not given.accepted:
         return [f"I8 {given.line!r} ({name}) was never accepted"]
-    excused = name in checker.lost or name in checker.refused or given.kind == "ack"
+    lost = f"x/{name}" in checker.keeping.lost
+    excused = lost or burnt or name in checker.refused or given.kind == "ack"
     if times == 0 and not excused:
         return [f"I8 {given.line!r} ({name}) was accepted and never applied"]
     return []

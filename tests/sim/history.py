@@ -39,8 +39,21 @@ class History:
     def story(self, lines: int = 70) -> str:
         """Return the last events, and how to see them all."""
         last = "\n".join(self.world.sim.trace[-lines:])
-        without = " ".join(sorted(self.setup.without))
-        return f"{last}\nagain: python -m tests.sim {self.seed} {self.setup.servers} {self.setup.split_policy} {without}"
+        return f"{last}\nagain: {self.again}"
+
+    @property
+    def again(self) -> str:
+        """The command that replays it."""
+        setup, plain = self.setup, Setup()
+        words = [f"python -m tests.sim {self.seed}"]
+        if setup.servers != plain.servers:
+            words.append(f"--servers {setup.servers} --policy {setup.split_policy}")
+        if setup.drift != plain.drift:
+            words.append(f"--drift {setup.drift}")
+        words += [f"--fault {kind}" for kind in setup.kinds]
+        words += [f"--without {name}" for name in sorted(setup.without)]
+        words += ["--only"] * setup.only + ["--no-shared-store"] * (not setup.shared_store)
+        return " ".join(words)
 
 
 def run(seed: int, setup: Setup = Setup()) -> History:  # frozen

@@ -1,7 +1,8 @@
 """A second runner for the same roles: virtual clocks, a hostile network, crashes; same seed, same history.
 
-A call between daemons meets one of five fates: it arrives (perhaps twice), is refused, is lost, its
-answer is lost, or it is obeyed long after the caller gave up. Messages pass through the real codec.
+A call between daemons meets one of six fates: it arrives (perhaps twice), is refused, is lost, its
+answer is lost or slow, or it is obeyed long after the caller gave up. Messages pass through the real codec.
+A local service works a moment after it was asked; a process that ends in between has not done it.
 Each server has a clock of its own, somewhat fast or slow, and a wall clock that is somewhat off.
 """
 
@@ -23,6 +24,10 @@ WALL = 1_800_000_000.0
 LATE_S = 4.0
 LANE_MAX = 1000  # calls waiting for one destination, as in production: one more fails at once
 HOP_S = (0.0005, 0.02)  # one way
+DISK_S = (0.0001, 0.005)  # until a local service has worked
+SLOW_DISK = 0.02  # share of its works that take longer
+SLOW_DISK_S = (0.1, 1.5)
+SLOW_S = (0.2, 2.0)  # the way back of a slow answer: some callers have given up by then
 
 
 class Slow(Struct, frozen=True):
@@ -53,11 +58,18 @@ class Server:
         now_s = self.sim.now_s
         return Now(Mono(now_s * self.rate + self.offset_s), Wall(WALL + now_s + self.skew_s))
 
+    def set_rate(self, rate: float) -> None:
+        """Let the clock run faster or slower from now on."""
+        self.offset_s += self.sim.now_s * (self.rate - rate)
+        self.rate = rate
+
     def stop_clocks(self, for_s: float) -> None:
         """Let no time pass here, as if the virtual machine were suspended from now on."""
-        self.offset_s -= for_s * self.rate
-        self.skew_s -= for_s
-        self.clock_stopped_s = self.sim.now_s + for_s
+        until_s = max(self.clock_stopped_s, self.sim.now_s + for_s)
+        more_s = until_s - max(self.clock_stopped_s, self.sim.now_s)  # it may stand still already
+        self.offset_s -= more_s * self.rate
+        self.skew_s -= more_s
+        self.clock_stopped_s = until_s
 
 
 class Node:
@@ -134,7 +146,7 @@ class Node:
         assert self.role is not None
         if self.role.durable_serial != self.serial:
             self.serial = self.role.durable_serial
-            if not self.sim.disks_lie():
+            if not self.sim.disk_lies(self):
                 self.disk = self.role.durable()
 
     def enter(self, message: Message, reply: Callable[[Message], None]) -> None:
@@ -177,14 +189,13 @@ class Sim:
     """One history."""
 
     def __init__(
-        self, seed: int, *, drift: float = 0.01, tick_s: float = 0.05, lies_after_s: float = 1e9
+        self, seed: int, *, drift: float = 0.01, tick_s: float = 0.05
     ) -> None:
-        """`tick_s`: no role ticks faster; `lies_after_s`: from then on disks forget what they are told."""
+        """`tick_s`: no role ticks faster."""
         self.seed = seed
         self.random = random.Random(seed)
         self.drift = drift
         self.tick_s = tick_s
-        self.lies_after_s = lies_after_s
         self.now_s = 0.0
         self.faults = 0.0  # share of calls that do not simply arrive
         self.older: frozenset[str] = frozenset()  # servers of an older release
@@ -198,6 +209,8 @@ class Sim:
         self.messages = 0
         self.seen: Callable[[Node, Message, Message], None] = lambda node, message, answer: None
         self.instead: Callable[[Node, Message], Message | None] = lambda node, message: None
+        self.disk_lies: Callable[[Node], bool] = lambda node: False  # what is written there is lost
+        self.tells: Callable[[Message], bool] = lambda message: False  # whether it goes into the trace
 
     def later(self, delay_s: float, node: Node | None, action: Callable[[], None]) -> None:
         """Do `action` after `delay_s`, unless `node` has ended its present life by then."""
@@ -205,8 +218,8 @@ class Sim:
         life = node.life if node else 0
         heapq.heappush(self.heap, (self.now_s + delay_s, self.serial, node, life, action))
 
-    def run(self, until_s: float, check: Callable[[], None]) -> None:
-        """Let time pass; `check` raises when an invariant is broken."""
+    def run(self, until_s: float, check: "Callable[[Node | None], None]") -> None:
+        """Let time pass; `check` gets whose action it was, and raises when an invariant is broken."""
         heap = self.heap
         while heap and heap[0][0] <= until_s:
             at, serial, node, life, action = heapq.heappop(heap)
@@ -219,16 +232,12 @@ class Sim:
                     heapq.heappush(heap, (wake, serial, node, life, action))
                     continue
             action()
-            check()
+            check(node)
         self.now_s = until_s
 
     def note(self, text: str) -> None:
         """Remember what happened, for the story of a failed seed."""
         self.trace.append(f"{self.now_s:8.3f} {text}")
-
-    def disks_lie(self) -> bool:
-        """Whether what is written now is lost with the process."""
-        return self.now_s > self.lies_after_s
 
     # -- calls
 
@@ -260,6 +269,8 @@ class Sim:
         fate = self._fate(node, target)
         old = bool({node.server.name, target.server.name} & self.older)
         body = as_older(encode(call.message)) if old else encode(call.message)
+        if self.tells(call.message):
+            self.note(f"  {node.name} to {target.name} ({fate}): {str(call.message)[:160]}")
         self.digest = zlib.crc32(body, self.digest)
 
         def reply(answer: Message) -> None:
@@ -267,7 +278,8 @@ class Sim:
                 return
             data = as_older(encode(answer)) if old else encode(answer)
             self.digest = zlib.crc32(data, self.digest)
-            self.later(self.random.uniform(*HOP_S), node, lambda: once(decode(data)))
+            back_s = self.random.uniform(*(SLOW_S if fate == "slow answer" else HOP_S))
+            self.later(back_s, node, lambda: once(decode(data)))
 
         def deliver() -> None:
             message = decode(body)
@@ -291,12 +303,20 @@ class Sim:
     def _fate(self, node: Node, target: Node) -> str:
         if node.server is target.server or self.random.random() >= self.faults:
             return "arrives"
-        return self.random.choice(["lost", "answer lost", "late", "late", "twice"])
+        return self.random.choice(["lost", "answer lost", "slow answer", "late", "late", "twice"])
 
     def _serve(self, node: Node, call: Call, service: Service) -> None:
-        """A local service: it works at once, its answer takes a moment."""
-        answer = service(call.message)
-        after_s = self.random.uniform(0.0005, 0.01)
-        if isinstance(answer, Slow):
-            answer, after_s = answer.answer, answer.after_s
-        self.later(after_s, node, lambda: node.answered(call, answer))
+        """A local service: it works after a moment, its answer takes another."""
+
+        def work() -> None:
+            answer = service(call.message)
+            after_s = self.random.uniform(0.0005, 0.01)
+            if isinstance(answer, Slow):
+                answer, after_s = answer.answer, answer.after_s
+            self.later(after_s, node, lambda: node.answered(call, answer))
+
+        if call.to == "exec":
+            work()  # a pipe's length away: nobody can be stopped in between and take it back
+        else:
+            slow = self.random.random() < SLOW_DISK
+            self.later(self.random.uniform(*(SLOW_DISK_S if slow else DISK_S)), node, work)

@@ -22,7 +22,7 @@ class Given(Struct):
     kind: str
     key: str
     line: str
-    accepted: bool = False  # a receiver said that it is on its disk
+    accepted: str = ""  # the server of the receiver that said that it is on its disk
     refused: str = ""  # a scheduler said why it will never be applied
 
 
@@ -60,7 +60,8 @@ class Sender:
 
         def told(answer: Message) -> None:
             assert isinstance(answer, Accepted) and not answer.refused, answer
-            given.accepted = given.accepted or given.id in answer.durable
+            if given.id in answer.durable:
+                given.accepted = given.accepted or node.server.name
 
         if node.runs:
             sim.later(0.0, node, lambda: node.enter(Submit("pipe", (item,)), told))

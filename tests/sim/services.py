@@ -24,17 +24,18 @@ from daemons.wire.messages import (
     Message,
     RanChunk,
     RunChunk,
-    Save,
     Spool,
     Submitted,
 )
 from retention.api import Loaded, Records, Saved, Unavailable
 from retention.memory import MemoryRetention
+from tests.sim import weaker
 from tests.sim.network import Node, Service, Slow
 
 if TYPE_CHECKING:
     from tests.sim.cluster import World
 
+SHARED = "shared"
 STORE_S = 0.5  # a store that does not answer costs so long
 ENCODE = msgspec.msgpack.Encoder().encode
 ORDERS = msgspec.msgpack.Decoder(list[Order])
@@ -114,17 +115,25 @@ class Services:
         self.sim = world.sim
         self.ledger = Ledger()
         self.shared = SharedStore(world)
+        if "store-fencing" in world.without:
+            weaker.unfence(self.shared)
         self.disks: dict[str, Disk] = {}
+        self.shoot = ""  # the next of this role to write or run something dies of it
 
     def disk(self, name: str) -> Disk:
         """What `name` has on disk."""
         if name not in self.disks:
             store = MemoryRetention({}, lambda: self.sim.now_s)
+            if "store-fencing" in self.world.without:
+                weaker.unfence(store)
             self.disks[name] = Disk(store, defaultdict(dict), {}, {})
         return self.disks[name]
 
     def of(self, node: Node, define: DaemonDef) -> dict[str, Service]:
         """Return the services of one daemon."""
+        return {name: self._mortal(node, define.role, serve) for name, serve in self._of(node, define).items()}
+
+    def _of(self, node: Node, define: DaemonDef) -> dict[str, Service]:
         match define.role:
             case "poller":
                 return {"exec": lambda message: self._run_checks(node, message)}
@@ -146,16 +155,20 @@ class Services:
     def _retention(self, node: Node) -> Service:
         stores = {"local": self.disk(node.name).store}
         if self.world.setup.shared_store:
-            stores["shared"] = self.shared
+            stores[SHARED] = self.shared
         retainer = Retainer("sim", stores, frozenset({"local"}))
 
         def apply(message: Message) -> Message | Slow:
+            before = {name: _epoch(store) for name, store in stores.items()}
             answer = retainer.apply(message)
-            if isinstance(message, Save):
-                self.world.checker.saved(node, message, answer)
-            elif isinstance(message, Load):
+            for name, store in stores.items():
+                if _epoch(store) < before[name]:
+                    self.world.checker.broken(
+                        f"I3 the store {name} of {node.name} has epoch {_epoch(store)} after {before[name]}"
+                    )
+            if isinstance(message, Load):
                 self.world.checker.loaded(node, message, answer)
-            slow = self.shared.away and getattr(message, "store", "") == "shared"
+            slow = self.shared.away and getattr(message, "store", "") == SHARED
             return Slow(answer, STORE_S) if slow else answer
 
         return apply
@@ -183,6 +196,7 @@ class Services:
         wall = node.server.now().wall
         output = f"{key} {code}"
         result = Result(order.shard, order.epoch, order.object, order.seq, code, wall, 0.1, output)
+        self.world.checker.came_back(node, result)
         node.enter(RanChunk(order.shard, 1, ENCODE([result])), lambda _: None)
 
     # -- reactionners
@@ -202,6 +216,26 @@ class Services:
                 lambda chunk=chunk: node.enter(chunk, lambda _: None),
             )  # fmt: skip
         return Done()
+
+    def _mortal(self, node: Node, role: str, serve: Service) -> Service:
+        """Return `serve`, of which the process or its server may die: just before, just after, or later."""
+
+        def apply(message: Message) -> "Message | Slow":
+            if role != self.shoot:
+                return serve(message)
+            self.shoot = ""
+            after_s = self.sim.random.choice((-1.0, 0.0, self.sim.random.uniform(0.0, 0.8)))
+            self.sim.later(max(0.0, after_s), node, lambda: self._die(node))
+            return Done() if after_s < 0 else serve(message)
+
+        return apply
+
+    def _die(self, node: Node) -> None:
+        dead = any(server.dead for server in self.sim.servers.values())
+        if self.sim.random.random() < 0.5 or dead or self.world.healed:
+            self.world.crash(node.name)
+        else:
+            self.world.kill_server(node.server.name)
 
     def _journal(self, node: Node, message: Message) -> Message:
         assert isinstance(message, Journal)
@@ -242,3 +276,7 @@ class Services:
                     self.world.checker.fed(node, delta)
             positions[message.shard] = upto
         return Fed(message.shard, message.epoch, message.n, lines)
+
+
+def _epoch(store: MemoryRetention) -> int:
+    return max((kept.epoch for kept in store._kept.values()), default=0)

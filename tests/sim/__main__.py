@@ -30,6 +30,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--policy", default="takeover", choices=("takeover", "hold"), help="of two servers")
     parser.add_argument("--fault", action="append", default=[], metavar="KIND", help="more of these faults")
     parser.add_argument("--only", action="store_true", help="no faults but those given with --fault")
+    parser.add_argument("--lease", type=float, default=2.5, help="seconds")
     parser.add_argument("--drift", type=float, default=0.01, help="of the clocks")
     parser.add_argument("--no-shared-store", action="store_true")
     parser.add_argument("--without", action="append", default=[], metavar="PROTECTION", help="see test_protections.py")
@@ -43,7 +44,7 @@ def setup_of(asked: argparse.Namespace) -> Setup:
     """Return the kind of cluster and run asked for."""
     return Setup(
         servers=asked.servers, split_policy=asked.policy, kinds=tuple(asked.fault), only=asked.only,
-        drift=asked.drift, shared_store=not asked.no_shared_store, without=frozenset(asked.without),
+        drift=asked.drift, lease_s=asked.lease, shared_store=not asked.no_shared_store, without=frozenset(asked.without),
     )  # fmt: skip
 
 

@@ -64,6 +64,7 @@ class Setup(Struct, frozen=True, kw_only=True):
     settle_s: float = 60.0
     without: frozenset[str] = frozenset()  # protections taken away
     older: tuple[str, ...] = ()  # servers of an older release
+    lease_s: float = 2.5
     drift: float = 0.01  # by which clocks run fast or slow, and the terms allow for
 
     @property
@@ -150,7 +151,7 @@ class World:
         self.sim.older = frozenset(setup.older)
         self.sim.instead = weaker.instead(self.without)
         self.cluster = definitions(setup.servers)
-        self.terms = Terms(split_policy=setup.split_policy, drift=setup.drift)
+        self.terms = Terms(lease_s=setup.lease_s, split_policy=setup.split_policy, drift=setup.drift)
         data = ENCODE(body())
         shard = ShardDef(SHARD, "All", "v1", HOSTS, HOSTS)
         self.compiled = Compiled((shard,), {"v1": data}, "cfg1")
@@ -210,7 +211,7 @@ class World:
             is_new=not disk and (node.life == 1 or server.name in self.burnt),
             jitter=self.sim.random.random,
         )
-        weaker.weaken_keeper(keeper, self.without, node.server.now().mono)
+        weaker.weaken_keeper(keeper, self.without, node.server.now())
         return keeper
 
     def _daemon(self, node: Node, disk: bytes, define: DaemonDef) -> Role:
@@ -279,12 +280,21 @@ class World:
         ended = DaemonEnded(name, node.life, node.role.instance, -9)
         keeper = self.sim.nodes[f"keeper@{node.server.name}"]
         after_s = random.uniform(0.01, 0.3)
-        if "vouching" in self.without:  # its keeper speaks too early: the process acts on for a while
-            self.sim.later(random.uniform(1.0, 4.0), node, node.crash)
-        else:
+
+        def tell() -> None:
+            keeper.enter(ended, lambda _: None)
+
+        def end() -> None:
             node.crash()
-        if keeper.runs:
-            self.sim.later(after_s, keeper, lambda: keeper.enter(ended, lambda _: None))
+            if keeper.runs:
+                self.sim.later(after_s, keeper, tell)
+
+        if "vouching" in self.without:  # its keeper speaks too early: the process acts on for a while
+            if keeper.runs:
+                self.sim.later(after_s, keeper, tell)
+            self.sim.later(random.uniform(1.0, 4.0), node, end)
+        else:
+            end()
 
     def _restart_keeper(self, name: str) -> None:
         node = self.sim.nodes[name]

@@ -1,12 +1,13 @@
 """What may happen to a cluster in the first act, and the healing before the second.
 
 One fault is drawn after the other, each by its name; one that is listed twice is drawn twice as often.
-"shoot:broker", "crash:scheduler" and "pause:poller" name whom it hits.
+"shoot:broker", "crash:scheduler" and "pause:poller" name whom it hits, "loss:late" what befalls calls.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 
 from tests.sim.cluster import KEYS, World
+from tests.sim.network import FATES
 
 KINDS = (
     "cut", "asym", "part", "blink", "loss", "loss", "heal", "heal", "heal", "crash", "crash", "crash",
@@ -102,7 +103,8 @@ class Faults:
         self.sim.later(self.sim.random.uniform(0.2, 3.0), None, back)
 
     def _loss(self, a: str, b: str) -> None:
-        self.sim.faults = self.sim.random.choice([0.0, 0.1, 0.3])
+        self.sim.faults = 0.9 if self.of else self.sim.random.choice([0.0, 0.1, 0.3])
+        self.sim.fates = (self.of,) if self.of else FATES
 
     def _heal_network(self) -> None:
         self.sim.cut, self.sim.faults = set(), 0.0

@@ -50,6 +50,8 @@ class History:
             words.append(f"--servers {setup.servers} --policy {setup.split_policy}")
         if setup.drift != plain.drift:
             words.append(f"--drift {setup.drift}")
+        if setup.lease_s != plain.lease_s:
+            words.append(f"--lease {setup.lease_s}")
         words += [f"--fault {kind}" for kind in setup.kinds]
         words += [f"--without {name}" for name in sorted(setup.without)]
         words += ["--only"] * setup.only + ["--no-shared-store"] * (not setup.shared_store)

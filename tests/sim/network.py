@@ -27,7 +27,8 @@ HOP_S = (0.0005, 0.02)  # one way
 DISK_S = (0.0001, 0.005)  # until a local service has worked
 SLOW_DISK = 0.02  # share of its works that take longer
 SLOW_DISK_S = (0.1, 1.5)
-SLOW_S = (0.2, 2.0)  # the way back of a slow answer: some callers have given up by then
+FATES = ("lost", "answer lost", "slow answer", "late", "late", "twice", "just in time")
+BACK_S = {"slow answer": (0.2, 2.0), "just in time": (0.3, 0.59)}  # the first: some callers have given up
 
 
 class Slow(Struct, frozen=True):
@@ -199,6 +200,7 @@ class Sim:
         self.now_s = 0.0
         self.faults = 0.0  # share of calls that do not simply arrive
         self.older: frozenset[str] = frozenset()  # servers of an older release
+        self.fates = FATES  # of those
         self.cut: set[tuple[str, str]] = set()  # (from server, to server)
         self.serial = 0
         self.heap: list[tuple[float, int, Node | None, int, Callable[[], None]]] = []
@@ -278,7 +280,7 @@ class Sim:
                 return
             data = as_older(encode(answer)) if old else encode(answer)
             self.digest = zlib.crc32(data, self.digest)
-            back_s = self.random.uniform(*(SLOW_S if fate == "slow answer" else HOP_S))
+            back_s = self.random.uniform(*BACK_S.get(fate, HOP_S))
             self.later(back_s, node, lambda: once(decode(data)))
 
         def deliver() -> None:
@@ -303,7 +305,7 @@ class Sim:
     def _fate(self, node: Node, target: Node) -> str:
         if node.server is target.server or self.random.random() >= self.faults:
             return "arrives"
-        return self.random.choice(["lost", "answer lost", "slow answer", "late", "late", "twice"])
+        return self.random.choice(self.fates)
 
     def _serve(self, node: Node, call: Call, service: Service) -> None:
         """A local service: it works after a moment, its answer takes another."""

@@ -21,6 +21,7 @@ from daemons.roles.receiver import Receiver
 from daemons.roles.role import Call, Role, Wait
 from daemons.roles.scheduler import Scheduler
 from daemons.roles.standing import Standing
+from daemons.wire.claims import ActionsClaimed, ClaimActions
 from daemons.wire.messages import Accepted, Claimed, Fence, Lent, Message, Submit
 from retention.api import Saved
 from retention.memory import MemoryRetention
@@ -179,16 +180,17 @@ def weaken(role: Role, kind: str, without: frozenset[str]) -> None:
         role.standing = Careless(was.name, was.role, was.instance, was.pid)
 
 
-def weaken_keeper(keeper: Keeper, without: frozenset[str], now: Mono) -> None:
+def weaken_keeper(keeper: Keeper, without: frozenset[str], now: Now) -> None:
     """Take protections away from a keeper that has not been entered yet."""
     voter = next((VOTERS[name] for name in VOTERS if name in without), Voter)
     claims = next((CLAIMS[name] for name in CLAIMS if name in without), Claims)
     if voter is Voter and claims is Claims:
         return
+    keeper._board(now)  # makes what goes with it, too
     kind = type("WeakBoard", (Board,), {"voter_kind": voter, "claims_kind": claims})
     keeper.board = kind(
         keeper.server.index, voters_of(keeper.cluster), keeper.terms, keeper.promises,
-        keeper.jitter, now,
+        keeper.jitter, now.mono,
     )  # fmt: skip
 
 
@@ -204,6 +206,8 @@ def instead(without: frozenset[str]) -> Callable[[Node, Message], Message | None
     def answer(node: Node, message: Message) -> Message | None:
         if "fence-first" in without and isinstance(message, Fence):
             return Claimed(message.shard)
+        if "claims" in without and isinstance(message, ClaimActions) and isinstance(node.role, Keeper):
+            return ActionsClaimed(node.role.server.index, message.shard)
         if "command-ids" in without and isinstance(message, Submit):
             for owned in owned_by(node):
                 for item in message.items:

@@ -22,6 +22,7 @@ from daemons.model.objects import (
 )
 from daemons.roles.arbiter import Arbiter, Compiled
 from daemons.roles.broker import Broker
+from daemons.roles.documents_kept import KeptDocuments
 from daemons.roles.keeper import Keeper
 from daemons.roles.poller import Poller
 from daemons.roles.reactionner import Reactionner
@@ -210,6 +211,7 @@ class World:
             durable=disk,
             is_new=not disk and (node.life == 1 or server.name in self.burnt),
             jitter=self.sim.random.random,
+            documents=KeptDocuments(self.services.disk(node.name).documents),
         )
         weaker.weaken_keeper(keeper, self.without, node.server.now())
         return keeper
@@ -258,7 +260,10 @@ class World:
                     0.01, node, lambda started=started: node.enter(started, lambda _: None)
                 )
         # no witness ever answers: of two parted servers both go on, which is the harder case
-        return {"daemons": apply, "names": lambda message: Done(), "witness": lambda message: Witnesses()}
+        return {
+            "daemons": apply, "names": lambda message: Done(), "witness": lambda message: Witnesses(),
+            "documents": lambda message: self.services.document(node, message),
+        }  # fmt: skip
 
     def _started(self, name: str, adopted: bool) -> DaemonStarted:
         node = self.sim.nodes[name]

@@ -102,10 +102,15 @@ class Keeping:
         if not places:
             what = f"{key} {position}" if position != NOWHERE else key
             self.checker.broken(f"W {what} leaves {node.name} before it is kept")
-        two = any(name.startswith("copy ") for name in places) and len(places) > 1
+        two = self._two_servers(places)
         if owned.journal.durability == "two servers" and not two and self._copy_lives(owned):
             self.checker.broken(f"I6 {key} leaves {node.name}, is said to be on two servers, is in {places}")
         self._promise(node, owned, key, position)
+
+    def _two_servers(self, places: list[str]) -> bool:
+        """Whether these are on two servers; the store that is shared is on one of its own."""
+        names = {name.removeprefix("copy ") for name in places}
+        return len({self.sim.nodes[name].server.name if name in self.sim.nodes else name for name in names}) > 1
 
     def _copy_lives(self, owned: OwnedShard) -> bool:
         """Whether the standby is the process that the owner last heard: a copy ends with its process."""
@@ -205,7 +210,7 @@ class Keeping:
             if key in self.promised or planned.kind != "notification" or owned.epoch < self.checker.newest:
                 continue
             having = [place.name for place in places if place.epoch == owned.epoch and place.has(key, NOWHERE)]
-            if len(having) > 1 and any(name.startswith("copy ") for name in having):
+            if self._two_servers(having):
                 self._promise(node, owned, key)
 
     def restless(self) -> None:

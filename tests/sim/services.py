@@ -14,6 +14,7 @@ from daemons.model.cluster import DaemonDef
 from daemons.net.retain import Retainer
 from daemons.roles.store_sink import Store
 from daemons.wire.codec import decode_delta
+from daemons.wire.documents import DOCUMENT_VERSION, StoredDocument, StoreDocument
 from daemons.wire.messages import (
     ClaimedAction,
     Done,
@@ -48,6 +49,7 @@ class Disk(Struct):
     journal: dict[int, dict[str, ClaimedAction]] = {}
     positions: dict[int, tuple[int, int]] = {}
     spool: dict[str, Submitted] = {}
+    documents: dict[str, StoredDocument] = {}
 
 
 class Ran(Struct, frozen=True):
@@ -177,6 +179,14 @@ class Services:
         """What the role of a scheduler is told of its stores."""
         shared = (Store("shared", "shared"),) if self.world.setup.shared_store else ()
         return (Store("local", name, local=True), *shared)
+
+    def document(self, node: Node, message: Message) -> Message:
+        """Keep a document of the leader on a keeper's disk."""
+        assert isinstance(message, StoreDocument)
+        self.disk(node.name).documents[message.doc] = StoredDocument(
+            DOCUMENT_VERSION, message.doc, message.epoch, message.n, message.digest, message.data
+        )
+        return Done()
 
     # -- pollers
 

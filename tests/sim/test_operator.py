@@ -2,20 +2,12 @@
 
 import pytest
 
-from daemons.wire.messages import Done
-from tests.sim.cluster import World
 from tests.sim.history import History
 from tests.sim.operator import Operator
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_an_operator_who_moves_work_about_breaks_nothing(seed, monkeypatch):
-    services = World._keeper_services
-
-    def with_documents(world, node):
-        return {"documents": lambda message: Done()} | services(world, node)
-
-    monkeypatch.setattr(World, "_keeper_services", with_documents)
+def test_an_operator_who_moves_work_about_breaks_nothing(seed):
     history = History(seed)
     operator = Operator(history.world, history.setup.faults_s)
     history.run()

@@ -21,34 +21,11 @@ from daemons.roles.receiver import Receiver
 from daemons.roles.role import Call, Role, Wait
 from daemons.roles.scheduler import Scheduler
 from daemons.roles.standing import Standing
-from daemons.wire.claims import ActionsClaimed, ClaimActions
 from daemons.wire.messages import Accepted, Claimed, Fence, Lent, Message, Submit
 from retention.api import Saved
 from retention.memory import MemoryRetention
 from tests.sim.network import Node
 
-<<<<<<< HEAD
-PROTECTIONS = {
-    "result-fencing": "a result is applied though a newer one was, or nobody ordered it",
-    "write-ahead": "output leaves before it is kept",
-    "retention": "a new owner starts from nothing",
-    "notification-ids": "a new owner gives the same notification another id",
-    "poller-fencing": "pollers obey any epoch",
-    "reactionner-fencing": "reactionners obey any epoch",
-    "broker-fencing": "brokers believe any owner",
-    "lease-check": "schedulers and arbiters act on after the end of a lease",
-    "persist": "disks forget what they are told",
-    "quarantine": "a voter grants at once after its start",
-    "live-lease": "a voter grants a lease that has not run out",
-    "vouching": "a keeper vouches for a process that acts on",
-    "progress": "a keeper renews for daemons that hang",
-    "fence-first": "a new owner plans before the reactionners obey it",
-    "journal": "reactionners forget what they claimed",
-    "claims": "reactionners claim nothing at the keepers, and owners believe that they would have",
-}
-
-=======
->>>>>>> c8b5c6c (sim: more faults, and checkers of what is kept where)
 
 class Credulous(Highest):
     """Admits everything."""
@@ -206,8 +183,6 @@ def instead(without: frozenset[str]) -> Callable[[Node, Message], Message | None
     def answer(node: Node, message: Message) -> Message | None:
         if "fence-first" in without and isinstance(message, Fence):
             return Claimed(message.shard)
-        if "claims" in without and isinstance(message, ClaimActions) and isinstance(node.role, Keeper):
-            return ActionsClaimed(node.role.server.index, message.shard)
         if "command-ids" in without and isinstance(message, Submit):
             for owned in owned_by(node):
                 for item in message.items:

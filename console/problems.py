@@ -18,6 +18,7 @@ FIXES = (  # words in what a daemon says of itself -> what to do
     ("configuration", "run: shinken verify -c FILE; correct what it says"),
     ("retention", "see that the retention store runs and can be reached from that server"),
     ("durability", "have the scheduler's standby and a retention store on another server run"),
+    ("cannot write its votes", "make room on its disk, or mend it: it votes again by itself; leases that are held go on"),
     ("lost its votes", "start the keepers that it names: it gets its memory back from them"),
     ("spool", "make room on the disk of that server"),
     ("journal", "make room on the disk of that server"),

@@ -77,8 +77,9 @@ class Board:
 
         `isolated`: neither the peer nor any witness address answers (asked of two voters only).
         """
-        self.voter.pausing.age(now)
-        if self.promises.state != "kept" and self._goes_on(now, isolated):
+        if not self.voter.sealed:
+            self.voter.pausing.age(now)
+        if self.promises.state != "kept" and not self.voter.sealed and self._goes_on(now, isolated):
             self.reset(now)
         asks = self._send(self.claims.tick(now, isolated), now)
         if self.voter.wants_copies() and now >= self._copy_at:
@@ -88,6 +89,11 @@ class Board:
             self._copy_at = Mono(now + LOOK_S)
             asks += (Ask(ENGINE, CopyVotes(self.server)),)
         return asks
+
+    def seal(self, why: str) -> None:
+        """Promise nothing from now on, because `why`; "" = promise again. What was promised is renewed."""
+        self.voter.sealed = why
+        self.claims.sealed = bool(why)
 
     @property
     def wants_witness(self) -> bool:
@@ -139,8 +145,9 @@ class Board:
             case Pause():
                 return self.voter.pause(message, now)
             case Resume():
-                self.voter.pausing.resume(now)
-                return self.voter.pausing.answer(ok=True, now=now)
+                if not self.voter.sealed:
+                    self.voter.pausing.resume(now)
+                return self.voter.pausing.answer(ok=not self.voter.sealed, now=now)
             case Gone():
                 self.voter.vouch(message.server, message.instances)
                 self._hurry()
@@ -172,7 +179,7 @@ class Board:
         """
         known = self.voter.voters
         bound = voter_set.by < self.voter.promised(ARBITER).epoch and self.voter.binds(ARBITER, now)
-        if self.by_engine or bound or not newer(voter_set, known):
+        if self.voter.sealed or self.by_engine or bound or not newer(voter_set, known):
             return False
         self.promises.voters = voter_set
         self.promises.serial += 1

@@ -89,6 +89,7 @@ class Claims:
         self.terms = terms
         self.promises = promises
         self.jitter = jitter
+        self.sealed = False  # the votes cannot be written: no epoch is issued
         self.isolated = False  # neither the peer nor any witness address answers
         self.serial = 0
         self.contact: dict[int, Mono] = dict.fromkeys(self.voters, now)  # last answer, by voter
@@ -208,6 +209,8 @@ class Claims:
                 continue
             if bid.epoch:
                 lines.append(RenewLine(bid.name, bid.daemon, bid.instance, bid.epoch, bid.claim))
+            elif self.sealed:
+                bid.why = "its own keeper cannot write its votes"
             elif now >= bid.wait:
                 lines.append(StatusLine(bid.name, bid.daemon, bid.instance, bid.claim))
             elif bid.sought:  # an answer may have been lost
@@ -253,6 +256,12 @@ class Claims:
         """Return whether the other of two voters is out of touch: what is sent now may be sent twice."""
         return self._silent(now) > self.terms.lease_s - self.terms.rpc_timeout_s
 
+    def succeed(self, former: "Claims") -> None:
+        """Go on in the place of `former`: no answer to its rounds counts here, what it closed stays closed."""
+        self.serial = former.serial
+        self._closed, self._gone, self._released = former._closed, former._gone, former._released
+        self._seen = former._seen
+
     def set_voters(self, voter_set: VoterSet, now: Mono) -> None:
         """Count with another voter set from now on; open rounds were sent to the old one and are closed."""
         self.set, self.voters = voter_set, tuple(sorted(members(voter_set)))
@@ -269,7 +278,7 @@ class Claims:
         if not answer.ok:
             bid.why = answer.why
             return False
-        if bid.epoch or now < bid.wait:
+        if bid.epoch or now < bid.wait or self.sealed:
             return False
         asked.yes.setdefault(bid.key, set()).add(server)
         return self._enough("status", asked.yes[bid.key], now)

@@ -68,6 +68,7 @@ class Voter:
         self.pausing = self.pausing_kind(promises, now)
         self._copied: dict[str, Epoch] = {}  # promised by others, not by this voter, by lease name
         self._told: set[int] = set()  # who told its promises since it counts with the present set
+        self.sealed = ""  # why nothing can be promised now: the disk; "" = it can
         self.frees = 0  # leases freed so far: a caller sees by it that one may be had now
 
     # -- answering
@@ -97,13 +98,14 @@ class Voter:
     def revoke(self, order: Revoke) -> Revoked:
         """Obey `order` unless a newer leader is known or has revoked the same lease."""
         promise = self.promised(order.name)
-        if ok := order.arbiter_epoch >= self._highest(ARBITER):
+        if ok := not self.sealed and order.arbiter_epoch >= self._highest(ARBITER):
             self.promises.put(order.name, replace(promise, revoked=order))
         return Revoked(order.name, ok, promise.epoch)
 
     def pause(self, order: Pause, now: Mono) -> Paused:
         """Obey the leader's `order` to pause, or to go on, unless a newer one or a newer leader is known."""
-        ok = order.arbiter_epoch >= self._highest(ARBITER) and self.pausing.obey(order, now)
+        newest = not self.sealed and order.arbiter_epoch >= self._highest(ARBITER)
+        ok = newest and self.pausing.obey(order, now)
         return self.pausing.answer(ok, now)
 
     def raise_floor(self, name: str, version_no: int) -> None:
@@ -114,7 +116,7 @@ class Voter:
     def set_floor(self, version_no: int) -> None:
         """Refuse claims on every shard with a version below `version_no`: that of the newest leader's commit."""
         for name, promise in list(self.promises.names.items()):
-            if name.startswith("shard/"):
+            if name.startswith("shard/") and not self.sealed:
                 self.promises.put(name, replace(promise, floor=version_no))
 
     # -- votes lost or never had
@@ -153,7 +155,7 @@ class Voter:
 
     def copied(self, copy: VotesCopy, now: Mono) -> None:
         """Take over the highest promises of `copy`."""
-        if not self.wants_copies() or copy.server not in self._others():
+        if self.sealed or not self.wants_copies() or copy.server not in self._others():
             return
         if copy.voters and same(copy.voters, self.voters) and not copy.lost:
             self._told.add(copy.server)
@@ -292,6 +294,8 @@ class Voter:
         promise = self.promised(line.name)
         if self.promises.state == "lost":
             return "votes lost"
+        if self.sealed:
+            return f"cannot write its votes: {self.sealed}"
         if why := self._blocked(promise, line.daemon):
             return why
         if not isinstance(line, RenewLine) and (why := self.pausing.refusal(promise, line.daemon, now)):

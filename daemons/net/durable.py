@@ -5,6 +5,7 @@ import zlib
 from pathlib import Path
 
 MAGIC = b"SHK1"
+PROBE_BYTES = 65536  # room there must be beyond what is written now
 
 
 class Durable:
@@ -29,6 +30,18 @@ class Durable:
     def exists(self) -> bool:
         """Whether something was ever written here and is still there (or was found damaged)."""
         return self.path.exists() or self.path.with_name(self.path.name + ".damaged").exists()
+
+    def probe(self) -> None:
+        """Write and remove a file of the same size beside it: whether `write` would do. Raises OSError."""
+        beside = self.path.with_name(self.path.name + ".probe")
+        size = self.path.stat().st_size if self.path.exists() else 0
+        try:
+            with open(beside, "wb", opener=_private) as file:
+                file.write(b"." * (size + PROBE_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            beside.unlink(missing_ok=True)
 
     def write(self, data: bytes) -> None:
         """Replace the bytes and return when they are on disk. Raises OSError."""

@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol, TypeVar
 
 from daemons.model.clock import Now
@@ -18,7 +19,7 @@ from daemons.net import clock
 from daemons.net.client import Refused, Unreachable
 from daemons.net.door import Asked, Refusal
 from daemons.net.durable import Durable
-from daemons.roles.role import Call, Role, Unexpected, Wait
+from daemons.roles.role import Call, Retracting, Role, Unexpected, Wait
 from daemons.wire.codec import BadMessage, decode, encode
 from daemons.wire.messages import FROM_OPERATORS, FROM_PEERS, Failed, Message, Shutdown
 
@@ -27,6 +28,8 @@ T = TypeVar("T")
 QUEUE_MAX = 1000  # calls waiting for one destination; one more fails at once
 SHUTDOWN_S = 5.0  # a role may take this long to end in order
 SLOW_S = 0.3  # an entry that takes longer is told: beyond twice this its keeper renews no lease
+SLOW_WRITE_S = 1.0  # a disk that takes longer is no place for promises: beats wait for it
+RETRY_S = 1.0  # between two tries to write what could not be written
 BUG = 70  # exit code: EX_SOFTWARE
 
 
@@ -41,6 +44,13 @@ class Asker(Protocol):
 
 
 Service = Callable[[Message], Message]  # a local service; may block, never raises for the world's faults
+
+
+class _Unwritten(Exception):
+    """What an entry made durable could not be written: nothing of its outcome leaves."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"cannot write to disk: {why}")
 
 
 class _Waiting:
@@ -91,9 +101,13 @@ class Runner:
         self.ended = threading.Event()
         self._lanes: dict[tuple[str, str], queue.Queue[Call | None]] = {}
         self._written = 0
+        self._on_disk: bytes | None = None  # last written by this process
+        self._retry_mono = 0.0  # not before then is a failed write tried again
+        self._unwritable = ""  # why the last write failed or was slow; "" = it was good
+        self._dropped: list[Call] = []  # made by entries that could not be written; they failed
         self.figures: dict[str, float] = {
             "calls": 0, "calls_failed": 0, "asked": 0, "asked_bad": 0, "queue_full": 0,
-            "slow_entries": 0, "entry_s_max": 0.0,
+            "slow_entries": 0, "entry_s_max": 0.0, "unwritten": 0,
         }  # fmt: skip
 
     # -- in
@@ -164,7 +178,8 @@ class Runner:
     def _tick(self) -> None:
         with self.lock:
             now = self.read_clock()
-            calls = self._guarded(lambda: self.role.tick(now), "tick")
+            calls = self._drop(now)
+            calls += self._calls(lambda: self.role.tick(now), "tick")
             self._ask_again(now)
         self._send(calls)
 
@@ -175,6 +190,8 @@ class Runner:
             with self.lock:
                 now = self.read_clock()
                 answer = self._handle(Shutdown("stopped"), now)
+            if isinstance(answer, Failed):  # could not be written: it may still end in order
+                answer = Wait(deadline)
             self._tick()
             if isinstance(answer, Wait):
                 self.ended.wait(0.05)
@@ -238,34 +255,121 @@ class Runner:
     def _answered(self, call: Call, answer: Message) -> None:
         with self.lock:
             now = self.read_clock()
-            calls = self._guarded(
-                lambda: self.role.answered(call, answer, now), type(call.message).__name__
-            )
+            calls = self._calls(lambda: self.role.answered(call, answer, now), type(call.message).__name__)
         self._send(calls)
+
+    def _calls(self, entry: Callable[[], list[Call]], what: str) -> list[Call]:
+        """Return what an entry wants carried out; nothing of it if what it made durable is not on disk."""
+        made: list[Call] = []
+
+        def noted() -> list[Call]:
+            made.extend(entry())
+            return made
+
+        try:
+            return self._guarded(noted, what)
+        except _Unwritten:
+            self._dropped += made
+            return []
+
+    def _drop(self, now: Now) -> list[Call]:
+        """Tell the role that what could not leave has failed; return what follows. Under the lock."""
+        dropped, self._dropped = self._dropped, []
+        calls: list[Call] = []
+        failed = Failed(f"cannot write to disk: {self._unwritable}")
+        for call in dropped:
+            calls += self._calls(partial(self.role.answered, call, failed, now), "what was dropped")
+        return calls
 
     # -- the role itself
 
     def _handle(self, message: Message, now: Now) -> Message | Wait:
-        return self._guarded(lambda: self.role.handle(message, now), type(message).__name__)
+        try:
+            return self._guarded(lambda: self.role.handle(message, now), type(message).__name__)
+        except _Unwritten as error:
+            return Failed(str(error))
 
     def _guarded(self, entry: Callable[[], T], what: str) -> T:
-        """Run one entry, about `what`; before its outcome leaves, what it made durable is on disk."""
+        """Run one entry, about `what`; before its outcome leaves, what it made durable is on disk.
+
+        Raises _Unwritten when that could not be written, and Unexpected.
+        """
         began = time.monotonic()
         try:
             outcome = entry()
             if self.role.tick_s < self._pause_s:  # it has become urgent meanwhile
                 self._wake.set()
             self._timed(time.monotonic() - began, what)
-            serial = self.role.durable_serial
-            if self.durable is not None and serial != self._written:
-                self.durable.write(self.role.durable())
-                self._written = serial
+            self._write(self.durable)
             return outcome
-        except Unexpected:
+        except (Unexpected, _Unwritten):
             raise
         except Exception:
             log.exception("bug in role=%s, ending with code %d", self.role.name, BUG)
             os._exit(BUG)
+
+    # -- its memory
+
+    def _write(self, durable: Durable | None) -> None:
+        """Write what is durable if it changed. Raises _Unwritten; a disk does not end the process."""
+        serial = self.role.durable_serial
+        if durable is None or serial == self._written:
+            return
+        mono = self.read_clock().mono
+        if mono < self._retry_mono:
+            raise self._not_written(self._unwritable)
+        data, began = self.role.durable(), time.monotonic()
+        try:
+            durable.write(data)
+        except OSError as error:
+            self._retry_mono = mono + RETRY_S
+            raise self._not_written(error.strerror or str(error)) from error
+        self._written, self._on_disk = serial, data
+        took_s = time.monotonic() - began
+        if took_s > SLOW_WRITE_S:
+            self._seal(f"the disk took {took_s:.1f} s")
+        elif self._unwritable and not isinstance(self.role, Retracting):
+            self._unsealed()
+
+    def _not_written(self, why: str) -> _Unwritten:
+        self.figures["unwritten"] += 1
+        if isinstance(self.role, Retracting):
+            self.role.retract(self._on_disk)
+            self._written = self.role.durable_serial
+            self._retry_mono = 0.0
+        self._seal(why)
+        return _Unwritten(why)
+
+    def _seal(self, why: str) -> None:
+        """Say so once; let a role that can do without the disk know, and look when it is good again."""
+        new, self._unwritable = not self._unwritable, why
+        if new:
+            log.error("role=%s cannot write %s: %s", self.role.name, self.durable and self.durable.path, why)
+        if isinstance(self.role, Retracting):
+            self.role.cannot_write(why)
+            if new:
+                threading.Thread(target=self._probe, name="probes the disk", daemon=True).start()
+
+    def _unsealed(self) -> None:
+        log.warning("role=%s writes again after: %s", self.role.name, self._unwritable)
+        self._unwritable = ""
+
+    def _probe(self) -> None:
+        """Until the disk is good: in a thread of its own and not under the lock, for it may hang."""
+        assert self.durable is not None and isinstance(self.role, Retracting)
+        while not self.ended.wait(RETRY_S):
+            began = time.monotonic()
+            try:
+                self.durable.probe()
+            except OSError as error:
+                log.debug("probe: %s", error)
+                continue
+            if time.monotonic() - began <= SLOW_WRITE_S:
+                with self.lock:
+                    self._unsealed()
+                    self._written = -1  # on disk it may stand as an entry left it that was dropped
+                    self.role.can_write()
+                return
 
     def _timed(self, took_s: float, what: str) -> None:
         """Note how long an entry took: all others waited, the beat among them."""

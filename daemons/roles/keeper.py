@@ -149,7 +149,10 @@ class Keeper:
         self.server = server
         self.terms = terms
         self.release = release
+        self.began_with = (durable, is_new)
         self.promises = _promises(durable, is_new)
+        self.retracted: Board | None = None  # the board before the present one, in this process
+        self.unwritable = ""  # why its votes cannot be written; "" = they can
         self.documents = documents or KeptDocuments()
         self.jitter = jitter
         self.board: Board | None = None  # made at the first entry: it needs the time
@@ -271,13 +274,35 @@ class Keeper:
         """The promises."""
         return _encoder.encode(self.promises)
 
+    def retract(self, durable: bytes | None) -> None:
+        """Be as after a restart with what is on disk: beats say what the daemons hold, and it is renewed."""
+        kept = _promises(*self.began_with) if durable is None else _promises(durable, False)
+        self.promises = kept
+        self.retracted, self.board = self.board or self.retracted, None
+
+    def cannot_write(self, why: str) -> None:
+        """Promise nothing: a vote that a restart forgets is worse than none."""
+        self.unwritable = why
+        if self.board is not None:
+            self.board.seal(why)
+
+    def can_write(self) -> None:
+        """Vote again, with the floor of what was committed meanwhile."""
+        self.unwritable = ""
+        if self.board is not None:
+            self.board.seal("")
+            self.board.voter.set_floor(config_floor(self.documents.number(CONFIGURATION)))
+
     def _board(self, now: Now) -> Board:
         if self.board is None:
             voters = voters_of(self.cluster)
-            self.register = ClaimRegister(self.server.index, now.mono)
+            self.register = self.register or ClaimRegister(self.server.index, now.mono)
             self.board = Board(
                 self.server.index, voters, self.terms, self.promises, self.jitter, now.mono
             )
+            self.board.seal(self.unwritable)
+            if self.retracted is not None:
+                self.board.claims.succeed(self.retracted.claims)
         return self.board
 
     # -- claims of actions
@@ -473,6 +498,8 @@ class Keeper:
             if census.terms and census.terms != self.terms.text:
                 found = (*found, f"keeper@{name} keeps leases by other terms ({census.terms}) than {self.name} ({self.terms.text}): "
                          "give all servers the same lease settings")  # fmt: skip
+        if self.unwritable:
+            found = (*found, f"{self.server.name} cannot write its votes: {self.unwritable}: grants nothing")
         if waits := board.voter.waits_for():
             names = ", ".join(self._name(w) for w in waits)
             found = (*found, f"{self.name} lost its votes and waits for those of {names}")

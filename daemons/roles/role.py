@@ -5,7 +5,7 @@ Entered by one thread at a time, each entry to its end: by `net.runner` in produ
 runner makes `durable` safe on disk if `durable_serial` moved.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -62,3 +62,23 @@ class Role(Protocol):
 
     def durable(self) -> bytes:
         """What must be on disk before this entry's answer and calls leave."""
+
+
+@runtime_checkable
+class Retracting(Protocol):
+    """A role that can go back to what is on disk, when what an entry changed could not be written.
+
+    A role without it keeps what it heard, and nothing leaves it until that is written.
+    """
+
+    def retract(self, durable: bytes | None) -> None:
+        """Be as a process that starts with `durable`, None = with what this one started with.
+
+        Nothing that the entry returned has left, so the world cannot tell this from a crash before it.
+        """
+
+    def cannot_write(self, why: str) -> None:
+        """Change nothing durable until `can_write`."""
+
+    def can_write(self) -> None:
+        """The disk does again what it should."""

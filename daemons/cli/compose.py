@@ -173,7 +173,7 @@ def _arbiter(
         lease_s=terms_of(bundle.cluster).lease_s,
         without=_without(),
     )
-    return Built(role, role.report, {"configuration": compiler.apply})
+    return Built(role, role.report, {"configuration": compiler.apply}, compiler.close)
 
 
 def _scheduler(

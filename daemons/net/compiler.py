@@ -29,6 +29,14 @@ class Compiler:
         self.files = files
         self.base = base
         self.by = by
+        self._child: subprocess.Popen[bytes] | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        """End a child under way: nobody waits for what it compiles."""
+        self._closed = True
+        if (child := self._child) is not None:
+            child.kill()
 
     def apply(self, message: Message) -> Message:
         """Serve the arbiter. May take minutes."""
@@ -44,22 +52,30 @@ class Compiler:
         words = ["-"] if document else [self.by, *self.files]
         began = time.monotonic()
         try:
-            child = subprocess.run(
+            child = subprocess.Popen(
                 [sys.executable, "-m", "daemons", "compile", *words],
-                input=document,
-                capture_output=True,
-                timeout=COMPILE_S,
-                check=False,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
             )
-        except subprocess.TimeoutExpired:
-            return Failed(f"not compiled after {COMPILE_S:.0f} s")
         except OSError as error:
             return Failed(f"cannot compile: {error}")
+        self._child = child
+        if self._closed:
+            child.kill()
+        try:
+            answer, errors = child.communicate(document, COMPILE_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.communicate()
+            return Failed(f"not compiled after {COMPILE_S:.0f} s")
+        finally:
+            self._child = None
         if child.returncode:
-            said = child.stderr.decode(errors="replace").strip().splitlines()
+            said = errors.decode(errors="replace").strip().splitlines()
             return Failed(f"the compiler ended with code {child.returncode}: {said[-1] if said else ''}")
         try:
-            compiled = _decode(child.stdout)
+            compiled = _decode(answer)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return Failed(f"the compiler answered nonsense: {error}")
         return replace(

@@ -51,13 +51,11 @@ PROTECTIONS = (
     Protection("poller-fencing", "pollers obey any epoch", "I2 I12", 1, LATE, only=True),
     Protection("reactionner-fencing", "reactionners obey any epoch", "I2", 1, STILL + NEWS),
     Protection("broker-fencing", "brokers believe any owner", "I2 I9", 1, LATE, only=True),
-    Protection("store-fencing", "stores take what any owner saves", "I3", 0, STILL),
     # nothing lost, nothing twice
     Protection("write-ahead", "output leaves before it is kept", "W"),
-    Protection("retention", "a new owner starts from nothing", "I10"),
+    Protection("retention", "a new owner starts from nothing", "I10 W"),
     Protection("result-fencing", "a late result is applied over a newer one", "R W", 1),
     Protection("kept-results", "a poller forgets a result once its owner has it", "I6"),
-    Protection("journal", "reactionners forget what they claimed", "I7", 33, SHOTS),
     Protection("command-ids", "a command that is sent again is obeyed again", "I8"),
     Protection("spool-first", "a receiver answers before the spool has it", "I8", 0, ("shoot*20",)),
 )  # fmt: skip

@@ -101,10 +101,10 @@ class Timeless(Reactionner):
 class Prompt(Receiver):
     """Answers before the spool has it."""
 
-    def _submitted(self, items, now: Now) -> Accepted | Wait:
-        answer = super()._submitted(items, now)
+    def _submitted(self, asked, now: Now) -> Accepted | Wait:
+        answer = super()._submitted(asked, now)
         if isinstance(answer, Wait):
-            return Accepted(tuple(item.id for item in items), (), {})
+            return Accepted(tuple(item.id for item in asked.items), (), {})
         return answer
 
 

@@ -96,12 +96,11 @@ def _moved(scene: Scene, role: str, act: str) -> tuple[float, float]:
     _ordered(scene, act, source if act == "failover" else "")
     if role in ("scheduler", "arbiter"):
         lease = LEASE if role == "scheduler" else "arbiter"
-        until(lambda: len(scene.spans(lease)) > leases, 20, f"the lease {lease} has moved")
+        until(lambda: len(scene.spans(lease)) > leases, 20, f"the lease {lease} has moved", 0.1)
         spans = scene.spans(lease)
         scene.check(spans[-1].daemon != spans[-2].daemon, f"{role} did not move from {source}")
-    scene.watch(boot() + 1.0)
     until(lambda: (seen := cluster.active(role)) and (role == "poller" or seen.name != source), 20, f"{source} was relieved")
-    scene.watch(began + cluster.plan.check_s + 1.0)
+    scene.watch(boot() + 1.0)  # what fell due in the gap has begun by then
     return began, max(0.0, delayed_s(scene.runs, began, boot(), cluster.plan.check_s))
 
 

@@ -4,6 +4,7 @@ A scenario is a function of a `Scene` that breaks something, waits, and returns 
 the cluster whole. The common pass lines are judged over everything that ran, from the first blow to the end.
 """
 
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -169,8 +170,9 @@ def ranked(values: Sequence[float], of: str) -> float:
     """Return the "max", "p99" or "median" of some values, 0.0 when there are none."""
     if not values:
         return 0.0
-    in_order = sorted(values)
-    return in_order[{"max": len(in_order) - 1, "p99": int(0.99 * (len(in_order) - 1)), "median": len(in_order) // 2}[of]]
+    if of == "median":
+        return statistics.median(values)
+    return sorted(values)[len(values) - 1 if of == "max" else int(0.99 * (len(values) - 1))]
 
 
 def perform(scenario: Scenario, folder: Path, runs: int = 1, *, long: bool = False) -> Outcome:

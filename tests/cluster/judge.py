@@ -17,6 +17,7 @@ CUT_S = 1.5  # a result this young may not have been copied yet: it dies, or is 
 AGAIN_S = 1.0  # a check ordered again this soon was ordered before the result could be heard
 SETTLE_S = 4.0  # what happened later than this before the end may still be on its way
 RACE_S = 0.25  # between two runs that one poller starts for two owners in turn
+IN_TIME_S = 1.0  # later than this a check is late (pass line of P8)
 GONE_ON_S = 1.0  # after its lease a poller that is cut off may finish starting what it was lent
 FOREVER = float("inf")
 
@@ -148,7 +149,7 @@ def delayed_s(runs: Sequence[Run], began: float, ended: float, check_s: float) -
     return max(pauses(runs, began, ended, check_s), default=0.0)
 
 
-def normal_s(runs: Sequence[Run], at: float, check_s: float, tolerance_s: float = 0.5) -> float:
+def normal_s(runs: Sequence[Run], at: float, check_s: float, tolerance_s: float = IN_TIME_S) -> float:
     """Return the seconds from `at` until every check comes in time again (pause at most `tolerance_s` too long)."""
     last = at
     for found in _by_key(runs).values():

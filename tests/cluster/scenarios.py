@@ -128,7 +128,7 @@ _ALL = (
     ),
     Scenario(
         id="F26", what="every server stopped and started in turn", play=operated.f26_rolling_restart,
-        lines=(Line("checks late", 2.0),),
+        lines=(Line("checks late", 5.0),),
     ),
     Scenario(
         id="F27", what="a server lost, and a voter's keeper killed during the failover", play=deaths.f27_double_fault,

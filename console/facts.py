@@ -53,6 +53,8 @@ class Server(Struct, frozen=True, kw_only=True):
     release: str = ""
     ahead_s: float = 0.0
     problems: tuple[str, ...] = ()  # as its keeper says them
+    votes_only: bool = False  # it has no daemons
+    machine: str = ""  # equal = one machine; "" = not known
 
 
 class Daemon(Struct, frozen=True, kw_only=True):

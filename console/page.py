@@ -113,7 +113,8 @@ def _trimmed(line: Line) -> Line:
 def _servers(snapshot: Snapshot, width: int) -> list[Line]:
     rows: list[Line] = []
     for server in snapshot.servers:
-        why: Part = ("" if server.keeper == "alive" else server.why, "dim")
+        alive = "votes only" if server.votes_only else ""
+        why: Part = (alive if server.keeper == "alive" else server.why, "dim")
         rows.append(
             (
                 (server.name, "plain"),

@@ -46,6 +46,7 @@ def _server(server: Server) -> dict[str, Any]:
         "pid": server.pid,
         "instance": server.instance,
         "release": server.release,
+        "votes_only": server.votes_only,
     }
 
 

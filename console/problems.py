@@ -43,6 +43,7 @@ def problems_of(snapshot: Snapshot) -> tuple[Problem, ...]:
         *_said(snapshot),
         *_configurations(snapshot),
         *_clocks(snapshot),
+        *_machines(snapshot),
         *_spares(snapshot),
     ]
     return tuple(sorted(dict.fromkeys(found), key=lambda p: WORST_FIRST.index(p.severity)))
@@ -170,7 +171,7 @@ def _servers(snapshot: Snapshot) -> Iterator[Problem]:
 
 def _server(server: Server, crew: list[Daemon]) -> Problem:
     since = f" for {server.age_s:.0f} s" if server.age_s >= 0 else ""
-    names = ", ".join(d.name for d in crew)
+    names = ", ".join(d.name for d in crew) or "its vote"
     answering = ", ".join(d.name for d in crew if d.is_live)
     if answering and server.keeper == "dead":
         return Problem(
@@ -281,6 +282,23 @@ def _clocks(snapshot: Snapshot) -> Iterator[Problem]:
             "run an NTP client on both: leases do not need it, logs and time periods do",
             last.name,
         )
+
+
+def _machines(snapshot: Snapshot) -> Iterator[Problem]:
+    """Servers that are one machine: votes that fall together are one vote."""
+    alike: dict[str, list[str]] = {}
+    for server in snapshot.servers:
+        if server.machine and server.keeper == "alive":
+            alike.setdefault(server.machine, []).append(server.name)
+    for names in alike.values():
+        if len(names) > 1:
+            count = {2: "two", 3: "three"}.get(len(names), str(len(names)))
+            yield Problem(
+                "warning",
+                f"{' and '.join(names)} are one machine: they count as {count} votes and die together",
+                "move all but one to other machines, or take them out of `voters`",
+                names[1],
+            )
 
 
 def _spares(snapshot: Snapshot) -> Iterator[Problem]:

@@ -185,7 +185,7 @@ def servers_line(snapshot: Snapshot) -> Line:
     parts: list[Part] = []
     for server in snapshot.servers:
         word, tone = keeper_state(server)
-        parts += [(word, tone), (f" {server.name} ", "plain"), (age(server.age_s) + GAP, "dim")]
+        parts += [(word, tone), (f" {server.name} ", "plain"), ("votes only " if server.votes_only else "", "dim"), (age(server.age_s) + GAP, "dim")]
     return tuple(parts)
 
 

@@ -56,6 +56,8 @@ def _server(cluster: Cluster, name: str, address: str, heard: Mapping[str, Heard
         release=mine.census.release if mine.census else "",
         ahead_s=mine.ahead_s if census else 0.0,
         problems=census.problems if census else (),
+        votes_only=any(s.name == name and s.voter_only for s in cluster.servers),
+        machine=census.machine if census else "",
     )
 
 

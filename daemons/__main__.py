@@ -42,6 +42,9 @@ def _options(what: str, words: list[str]) -> argparse.Namespace:
     parser.add_argument("--instance", default="", help=argparse.SUPPRESS)
     if what == "arbiter":
         parser.add_argument("-v", "--verify-config", action="store_true", help="check the configuration and exit: 0 good, 1 bad")
+    if what == "keeper":
+        parser.add_argument("--voter-only", action="store_true", help="only vote: start none of the daemons that the configuration defines for this server "
+                            "(one with `define keeper { voter_only 1 }` has none)")  # fmt: skip
     return parser.parse_args(words)
 
 
@@ -67,7 +70,7 @@ def _from_files(what: str, options: argparse.Namespace) -> int:
 
     try:
         workdir = str(options.workdir or "")
-        if what == "keeper":
+        if what == "keeper" and not options.voter_only:
             return start(Options(tuple(options.config), options.server, workdir, True), print)
         options.workdir = prepare(tuple(options.config), options.server, workdir, print).path
     except CannotStart as error:
@@ -86,7 +89,7 @@ def _in_home(what: str, options: argparse.Namespace) -> int:
         home = Home(options.workdir or os.getcwd())
         bundle = home.read()
         if what == "keeper":
-            return run_keeper(home)
+            return run_keeper(home, options.voter_only)
         role = next(role for role in ROLES if role == what)
         names = [d.name for d in bundle.cluster.on(bundle.server.address) if d.role == role]
         name = options.name or (names[0] if len(names) == 1 else "")

@@ -50,8 +50,11 @@ PREFETCH = 96
 log = logging.getLogger(__name__)
 
 
-def run_keeper(home: Home) -> int:
-    """Run this server's keeper in the foreground until it is told to stop. Returns the exit code."""
+def run_keeper(home: Home, voter_only: bool = False) -> int:
+    """Run this server's keeper in the foreground until it is told to stop. Returns the exit code.
+
+    `voter_only`: without the daemons that the configuration defines here.
+    """
     bundle = home.read()
     start_logging(f"keeper@{bundle.server.name}", bundle.cluster.settings.get("log_level", "INFO"))
     keys = Keys(bundle)
@@ -71,14 +74,18 @@ def run_keeper(home: Home) -> int:
         jitter=random.SystemRandom().random,
         release=RELEASE,
         documents=KeptDocuments(*files.load()),
+        voter_only=voter_only,
+        machine=bundle.machine,
     )
+    if voter_only or bundle.server.voter_only:
+        log.info("votes only: no daemon is started on %s", bundle.server.name)
     mark.touch()
     names = Names(secret=keys.secret, log=logging.getLogger("names"))
     names.start(bundle.server.address, port_of(bundle.cluster, "names"))
     runner: Runner
     supervisor = Supervisor(
         home.path,
-        {d.name: d for d in bundle.cluster.on(bundle.server.address)},
+        {d.name: d for d in bundle.cluster.on(bundle.server.address) if not voter_only},
         lambda define, fresh: daemon_argv(define.role, define.name, fresh, home.path),
         lambda message: runner.enter(message),
         watchdog=int(os.environ.get(WATCHDOG, "0")),

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import psutil
 from msgspec import Struct, json
+from msgspec.structs import replace
 
 from daemons.cli.configuration import arbiter_complaint, read_configuration
 from daemons.cli.reach import WORKDIR, Keys, default_workdir, operator_peer, port_of
@@ -96,10 +98,20 @@ def prepare(files: tuple[str, ...], named: str, workdir: str, say: Say) -> Home:
         return home
     try:
         home.prepare()
-        home.write(_bundle(cluster, server, files, home, say))
+        machine = machine_id() if not named or _found_itself(home, server) else ""
+        home.write(replace(_bundle(cluster, server, files, home, say), machine=machine))
     except OSError as error:
         raise CannotStart(f"work folder {home.path}: {error.strerror}") from error
     return home
+
+
+def _found_itself(home: Home, server: ServerDef) -> bool:
+    """Whether this server was not named when it was started first: a restart names it."""
+    try:
+        before = home.read()
+    except (NoHome, OSError):
+        return False
+    return bool(before.machine) and before.server.name == server.name
 
 
 def _last_good(home: Home) -> Home | None:
@@ -141,7 +153,7 @@ def this_server(cluster: Cluster, named: str) -> ServerDef:
             if named in (server.name, server.address):
                 return server
         known = ", ".join(f"{s.name} ({s.address})" for s in cluster.servers)
-        raise CannotStart(f"no daemon has the address {named}; the configuration knows {known}")
+        raise CannotStart(f"no daemon or keeper has the address {named}; the configuration knows {known}")
     names = set(machine_names())
     mine = [s for s in cluster.servers if s.name in names or names & set(_addresses(s.address))]
     if len(mine) == 1:
@@ -163,6 +175,18 @@ def machine_names() -> list[str]:
     for found in psutil.net_if_addrs().values():
         names += [a.address for a in found if a.family in (socket.AF_INET, socket.AF_INET6)]
     return list(dict.fromkeys(names))
+
+
+def machine_id() -> str:
+    """Return what tells this running kernel from others, "" when that cannot be told.
+
+    Not /etc/machine-id: cloned machines share it, and containers of one machine have each their own.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_bytes()
+    except OSError:
+        return ""
+    return sha256(boot).hexdigest()[:16]
 
 
 def server_census(bundle: Bundle, keys: Keys, server: str, timeout_s: float = 1.0) -> Census | None:
@@ -237,7 +261,8 @@ def _await_daemons(home: Home, say: Say) -> int:
         if census is not None:
             waiting = [d.name for d in census.daemons if d.beat_age_s < 0]
             if not waiting:
-                say(f"{bundle.server.name}: {len(census.daemons)} daemons run, keeper pid {census.pid}")
+                what = "votes only" if bundle.server.voter_only else f"{len(census.daemons)} daemons run"
+                say(f"{bundle.server.name}: {what}, keeper pid {census.pid}")
                 return 0
         time.sleep(0.1)
     logs = home.log

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from daemons.config.complain import Complaints, did_you_mean
+from daemons.config.keepers import VoterOnly, with_voters
 from daemons.config.lexer import Block
 from daemons.config.modules import Modules
 from daemons.config.realms import Realms
@@ -42,8 +43,9 @@ def cluster_of(
     settings: dict[str, str],
     macros: dict[str, str],
     complaints: Complaints,
+    voters: Sequence[VoterOnly] = (),
 ) -> Cluster:
-    """Return the cluster that the daemon definitions describe."""
+    """Return the cluster that the daemon definitions describe, with servers that only vote."""
     daemons = [
         daemon
         for role in ROLES
@@ -57,7 +59,7 @@ def cluster_of(
     return Cluster(
         name=settings.get("cluster_name", "shinken"),
         daemons=tuple(daemons),
-        servers=_servers(daemons),
+        servers=with_voters(_servers(daemons), voters, complaints),
         modules=modules.all(),
         settings=settings,
         macros=dict(sorted(macros.items())),

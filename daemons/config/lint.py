@@ -66,10 +66,11 @@ def lint(
     _addresses(cluster, complaints)
     _server_numbers(cluster, complaints)
     _realms(cluster, realms, realms_with_hosts, complaints)
-    if len(cluster.servers) == 1:
+    workers = [s for s in cluster.servers if not s.voter_only]
+    if len(workers) == 1:
         if any(d.where for d in cluster.daemons):
             complaints.warning(
-                f"all daemons are on one server, {cluster.servers[0].name}: nothing goes on when it dies"
+                f"all daemons are on one server, {workers[0].name}: nothing goes on when it dies"
             )
     else:
         _spares(cluster, realms, complaints)
@@ -77,7 +78,7 @@ def lint(
             complaints.warning(
                 "two servers only: after a cut between them both cannot be right and go on",
                 "",
-                "add a third server: one poller on a small machine is a vote",
+                "let a third machine vote, a small one will do: define keeper with its address and 'voter_only 1'",
             )
     _retention(cluster, realms, complaints)
 
@@ -260,7 +261,7 @@ def _retention(cluster: Cluster, realms: Realms, complaints: Complaints) -> None
             )
         elif (
             not named & OUTLIVES_SERVER
-            and len(cluster.servers) > 1
+            and len({d.address for d in cluster.daemons}) > 1
             and not _has_spare(scheduler, cluster, realms)
         ):
             complaints.warning(

@@ -13,6 +13,7 @@ from daemons.config.bonds import bonds_of, complain_of_realms
 from daemons.config.complain import Complaint, Complaints
 from daemons.config.daemondefs import Definitions, cluster_of
 from daemons.config.examine import examine
+from daemons.config.keepers import voters_only
 from daemons.config.lexer import Block, Lexed, Lexer, Setting, Source
 from daemons.config.link import Objects, link
 from daemons.config.lint import lint
@@ -132,7 +133,8 @@ def _cluster(
             for block in blocks
             if is_registered(block)
         ]
-    return cluster_of(definitions, modules, realms, settings, lexed.macros, complaints)
+    voters = voters_only(lexed.blocks.get("keeper", []), complaints)
+    return cluster_of(definitions, modules, realms, settings, lexed.macros, complaints, voters)
 
 
 def _named(

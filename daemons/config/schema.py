@@ -333,6 +333,11 @@ _ALL = (
         _types(text="module_name module_type", list="modules"),
         open_ended=True,
     ),
+    Kind(
+        "keeper",
+        "keeper_name",
+        _types(text="keeper_name address", bool="voter_only"),
+    ),
     Kind("arbiter", "arbiter_name", _LINK | _types(text="arbiter_name")),
     Kind(
         "scheduler",

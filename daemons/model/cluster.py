@@ -97,6 +97,7 @@ class ServerDef(Struct, frozen=True):
     name: str  # its host_name where an arbiter gives one, else the address
     address: str
     index: int
+    voter_only: bool = False  # its keeper votes, and it has no daemons
 
 
 class ModuleDef(Struct, frozen=True):

@@ -18,6 +18,7 @@ class Bundle(Struct, frozen=True, kw_only=True):
     secret_file: str = ""  # "" = none: loopback only
     operator_key_file: str = ""
     config: str = ""  # hash of the daemon definitions
+    machine: str = ""  # which running kernel this is; "" = the server was named by hand
 
 
 class NoHome(Exception):

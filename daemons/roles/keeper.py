@@ -88,7 +88,7 @@ def voters_of(cluster: Cluster) -> tuple[int, ...]:
 def voting_keepers(cluster: Cluster) -> tuple[int, ...]:
     """Return the indexes of the servers whose majority commits: those of `voters`, else up to five, odd.
 
-    Two servers are two voters: design of the two-server set-up.
+    Those that do nothing else come first. Two servers are two voters: design of the two-server set-up.
     """
     named = [v.strip() for v in cluster.settings.get("voters", "").split(",") if v.strip()]
     if named:
@@ -96,7 +96,8 @@ def voting_keepers(cluster: Cluster) -> tuple[int, ...]:
     count = len(cluster.servers)
     if count > 2:
         count = min(5, count - (count + 1) % 2)
-    return tuple(s.index for s in cluster.servers[:count])
+    first = sorted(cluster.servers, key=lambda s: not s.voter_only)[:count]
+    return tuple(s.index for s in cluster.servers if s in first)
 
 
 class Local:
@@ -139,6 +140,7 @@ class Keeper:
         release: str = "",
         voter_only: bool = False,
         documents: KeptDocuments | None = None,
+        machine: str = "",
     ) -> None:
         """`durable`: promises as last written, b"" = none; `is_new`: this server never had any."""
         self.name = f"keeper@{server.name}"
@@ -149,6 +151,7 @@ class Keeper:
         self.server = server
         self.terms = terms
         self.release = release
+        self.machine = machine
         self.began_with = (durable, is_new)
         self.promises = _promises(durable, is_new)
         self.retracted: Board | None = None  # the board before the present one, in this process
@@ -490,6 +493,7 @@ class Keeper:
             terms=self.terms.text,
             voters=None if board.by_engine else board.voter.voters,
             synced=board.voter.synced,
+            machine=self.machine,
         )
 
     def _problems(self, board: Board) -> tuple[str, ...]:

@@ -202,6 +202,7 @@ class Census(Struct, frozen=True, array_like=True, tag=True):
     terms: str = ""  # of a lease: every keeper must say the same
     voters: VoterSet | None = None  # it counts with
     synced: bool = True  # see Convened
+    machine: str = ""  # which running kernel it is on; "" = not to be compared (`--server` was given)
 
 
 # ---------------------------------------------------------------- the arbiter's orders

@@ -4,7 +4,8 @@ import pytest
 
 from daemons.config.complain import Complaint
 from daemons.config.lint import MachineNames, which_arbiter
-from daemons.model.cluster import ROLES, Cluster, DaemonDef
+from daemons.model.cluster import ROLES, Cluster, DaemonDef, ServerDef
+from daemons.roles.keeper import voters_of
 from tests.config.test_daemondefs import daemon
 from tests.config.texts import BASE, host, loaded
 
@@ -30,7 +31,7 @@ def said(text: str) -> list[str]:
 
 TWO = (
     "warning: two servers only: after a cut between them both cannot be right and go on"
-    " (add a third server: one poller on a small machine is a vote)"
+    " (let a third machine vote, a small one will do: define keeper with its address and 'voter_only 1')"
 )
 
 
@@ -298,3 +299,39 @@ def test_a_spare_of_the_realm_around_it_is_a_spare() -> None:
     assert not paris & set(without_spare(masters + outer))
     shut = outer.replace("poller_name p-spare", "poller_name p-spare\nmanage_sub_realms 0")
     assert paris & set(without_spare(masters + shut)) == {"poller p-paris has no spare"}
+
+
+VOTER = "define keeper {\n keeper_name v3\n address three\n voter_only 1\n}\n"
+
+
+def test_a_keeper_that_only_votes_makes_two_servers_three_votes() -> None:
+    assert said(world() + VOTER) == []
+    found = loaded(world() + VOTER).cluster
+    assert found is not None
+    assert [(s.name, s.voter_only) for s in found.servers] == [("one", False), ("v3", True), ("two", False)]
+    assert len(voters_of(found)) == 3
+
+
+def test_votes_do_not_make_a_second_server() -> None:
+    alone = "".join(daemon(role, f"{role}-1", "address one") for role in ROLES)
+    text = said(alone + VOTER + VOTER.replace("v3", "v4").replace("three", "four"))
+    assert any("all daemons are on one server, one" in line for line in text)
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ("keeper_name v\n voter_only 1", "keeper v has no address"),
+        ("keeper_name v\n address three", "keeper v does not say what it is for"),
+        ("keeper_name v\n address two\n voter_only 1", "the server at two has daemons"),
+        ("keeper_name one\n address three\n voter_only 1", "keeper one is called like the server at one"),
+    ],
+)
+def test_a_keeper_that_cannot_be_meant_is_an_error(lines: str, why: str) -> None:
+    assert any(why in line for line in said(world() + "define keeper {\n " + lines + "\n}\n"))
+
+
+def test_a_keeper_that_only_votes_is_among_the_voters_when_not_all_can_be() -> None:
+    servers = tuple(ServerDef(f"s{n}", f"s{n}", n, voter_only=n == 4) for n in (1, 2, 3, 4))
+    found = Cluster(name="c", daemons=(), servers=servers)
+    assert voters_of(found) == (1, 2, 4)

@@ -176,3 +176,29 @@ def test_a_full_disk_is_named_with_what_to_do() -> None:
     heard["server2"] = replace(heard["server2"], census=replace(known, problems=(text,)))
 
     assert "make room on the disk" in one(told(heard), text).fix
+
+
+def on_machines(**machines: str) -> Snapshot:
+    """All is well; each keeper says on which machine it runs."""
+    heard = {
+        name: replace(h, census=replace(h.census, machine=machines.get(name, ""))) if h.census else h
+        for name, h in healthy().items()
+    }
+    return told(heard)
+
+
+def test_two_servers_on_one_machine_are_named_because_their_votes_fall_together() -> None:
+    problem = one(on_machines(server1="m", server2="m", server3="n"), "one machine")
+    assert problem.text == "server1 and server2 are one machine: they count as two votes and die together"
+    assert problem.severity == "warning"
+
+
+def test_servers_that_were_named_by_hand_or_have_machines_of_their_own_are_not() -> None:
+    for found in (on_machines(), on_machines(server1="a", server2="b", server3="c")):
+        assert not [t for t in texts(found) if "one machine" in t]
+
+
+def test_a_server_that_only_votes_is_shown_as_such_and_missed_for_its_vote() -> None:
+    small = ServerDef("server9", "10.0.0.9", 9, voter_only=True)
+    found = snapshot(replace(CLUSTER, servers=(*CLUSTER.servers, small)), healthy())
+    assert [s.name for s in found.servers if s.votes_only] == ["server9"]

@@ -78,6 +78,7 @@ class Layout(Struct, frozen=True):
     retry_s: int = RETRY_S
     retention: str = ""  # "" = embedded sqlite; "host:port" = memcached there
     two_servers: bool = False  # without server2: no majority after a death
+    voter_only: bool = False  # server2 has no daemon, only a keeper
     far_reactionner: bool = False  # the first reactionner on server2: its journal outlives server1
     lines: tuple[str, ...] = ()  # more for the main file
 
@@ -154,7 +155,9 @@ def _daemons(layout: Layout) -> str:
             far = layout.far_reactionner and role == "reactionner" and not spare
             at = address["server2" if far else server]
             blocks.append(_daemon(role, f"{role}-{suffix}", at, number, spare, more))
-    if not layout.two_servers:
+    if layout.voter_only:
+        blocks.append(f"define keeper {{\n    keeper_name  server2\n    address      {address['server2']}\n    voter_only   1\n}}\n")
+    elif not layout.two_servers:
         blocks.append(_daemon("poller", "poller-2", address["server2"], PORTS["poller"], 0, "    host_name    server2\n"))
     return "".join(blocks)
 

@@ -56,8 +56,12 @@ class Bookings:
         self._due: dict[Key, float] = {}  # wall time of the next change that time alone brings
         self._next_wall = 0.0
         for item in state.items.values():
-            if item.status.downtimes or item.status.ack is not None:
-                self._note_due(item)
+            self.take_up(item)
+
+    def take_up(self, item: Item) -> None:
+        """Watch over what the status of `item` holds."""
+        if item.status.downtimes or item.status.ack is not None:
+            self._note_due(item)
 
     def tick(self, now: Now) -> None:
         """Begin and end what time says."""

@@ -15,6 +15,7 @@ from daemons.roles.apply import Consumer, Heard
 from daemons.roles.bookings import Bookings
 from daemons.roles.checks import Checks
 from daemons.roles.flaps import Flaps
+from daemons.roles.moving import GIVE_UP_S, departed_wall
 from daemons.roles.operations import Operations
 from daemons.roles.shard_state import Item, ShardState
 from daemons.roles.switches import SWITCHES, Switches
@@ -78,6 +79,9 @@ class Commands:
             self._note(self._refused, item.id, parsed.why)
             return
         scope = COMMANDS[parsed.name].scope
+        if scope in ("host", "service") and self._moving(parsed, now):
+            self._foreign.pop(item.id, None)
+            return  # no answer yet: it is given again until one shard has the object
         if scope in ("host", "service") and not self._ours(parsed):
             self._foreign[item.id] = None
             _trim(self._foreign)
@@ -139,6 +143,18 @@ class Commands:
         if settings.log_external_commands:
             self._state.journal.log(lines.external_command(item.line), now)
         return action(command, item, now)
+
+    def _moving(self, command: ExternalCommand, now: Now) -> bool:
+        """Whether its object is on its way from or to another shard."""
+        held, extra = self._state.held, self._state.extra
+        names = (host_of(command.args[0]), ";".join(command.args[:2]))
+        if any(name in held for name in names):
+            return True
+        return any(
+            now.wall - departed_wall(record) < GIVE_UP_S
+            for name in names
+            if name not in self._state.items and (record := extra.get("m/" + name)) is not None
+        )
 
     def _ours(self, command: ExternalCommand) -> bool:
         return host_of(command.args[0]) in self._state.items

@@ -12,7 +12,8 @@ from daemons.ha.claims import second_copy
 from daemons.model.check import Result
 from daemons.model.clock import Now
 from daemons.model.cluster import Epoch, epoch_n
-from daemons.model.objects import ShardBody
+from daemons.model.objects import Key, ShardBody
+from daemons.model.status import Status
 from daemons.roles.apply import Consumer, Heard
 from daemons.roles.bookings import Bookings
 from daemons.roles.brok_desk import BrokDesk
@@ -20,6 +21,8 @@ from daemons.roles.checks import Checks
 from daemons.roles.command_lines import CommandLines
 from daemons.roles.commands import Commands
 from daemons.roles.flaps import Flaps
+from daemons.roles.moving import KEPT_S, Moving, arrive, departed_wall, keys_of, newest
+from daemons.roles.moving import without as less
 from daemons.roles.outbox import Outbox
 from daemons.roles.role import Call
 from daemons.roles.second_copy import RUNS_S, ClaimsQuery
@@ -28,7 +31,8 @@ from daemons.roles.shard_state import SLICE, Item, ShardState, Tokens
 from daemons.roles.store_sink import Store
 from daemons.roles.tell import Teller
 from daemons.wire.claims import ClaimsKept
-from daemons.wire.messages import Batch, Claimed, Message, Placed
+from daemons.wire.messages import Batch, Claimed, Message, Placed, Roster
+from daemons.wire.moves import DropMoved, Moved, TakeMoved
 from daemons.wire.operations import HandOver
 
 _decode_results = msgspec.msgpack.Decoder(list[Result]).decode
@@ -47,6 +51,7 @@ class Inheritance(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()  # which store lost what
 
 
+CLEAR_S = 60.0  # between two looks for what nobody asked for
 STALE_SHOWN_S = 600.0  # what was lost at the take-over is a problem for so long
 LISTEN_S = 0.6  # a new owner hears the pollers for so long before it orders checks
 
@@ -66,9 +71,25 @@ class OwnedShard:
         keepers: tuple[str, ...] = (),
         stores: tuple[Store, ...] = (Store(),),
         without: frozenset[str] = frozenset(),
+        config_n: int = 0,
+        hold: bool = False,
     ) -> None:
-        """Go on from `inherited` under `epoch`: nothing but `make` may be called until it is whole."""
-        self.state = ShardState(body, epoch, tokens, now, stores=stores, without=without)
+        """Go on from `inherited` under `epoch`: nothing but `make` may be called until it is whole.
+
+        `hold`: objects without a record may be another shard's still (configuration `config_n` moved them).
+        """
+        held: frozenset[Key] = frozenset()
+        if hold:
+            held = frozenset(key for key in keys_of(body) if "o/" + key not in inherited.records)
+        self.state = ShardState(less(body, held), epoch, tokens, now, stores=stores, without=without)
+        self.state.held = held
+        self.moving = Moving(body.id)
+        self.moving.hold(held, now)
+        self._body = body  # with what is held
+        self._config_n = config_n
+        self._let_go_mark = 1  # of the delta that says so
+        self._begun_mark = 1  # of the delta that has what came from other shards
+        self._cleared_mono = now.mono
         self.version = version
         self.epoch = epoch
         self.journal = self.state.journal
@@ -98,7 +119,7 @@ class OwnedShard:
         state = self.state
         records, corrupt = readable(inherited.records)
         state.figures["objects_corrupt"] += corrupt
-        for _ in state.take_up(records):
+        for _ in state.take_up(records, self._config_n, now.wall):
             yield False
         self._stale = inherited.lost
         if not records and epoch_n(self.epoch) > 1:  # somebody had it before us, and nobody knows what
@@ -197,6 +218,8 @@ class OwnedShard:
             self.checks.turn(now)
         self.bookings.tick(now)
         self.outbox.tick(now, self.placed.reactionners if self.placed is not None else ())
+        if now.mono - self._cleared_mono >= CLEAR_S:
+            self._forget_departed(now)
         return self._clear_up(now) + self.journal.tick(now)
 
     def _clear_up(self, now: Now) -> list[Call]:
@@ -242,11 +265,17 @@ class OwnedShard:
             self.broks.serving(now),
         )  # fmt: skip
 
-    def rebody(self, body: ShardBody, version: str, now: Now) -> None:
-        """Take a new configuration without losing a state or an order; a big one over several ticks."""
+    def rebody(
+        self, body: ShardBody, version: str, now: Now, *, config_n: int = 0, hold: bool = False
+    ) -> None:
+        """Take a new configuration without losing a state or an order; a big one over several ticks.
+
+        `hold`: what is new here may have been another shard's, and is held until that has let it go.
+        """
         while self.rebodying:
             self._go_on()
-        self._rebody = self._rebodying(body, version, now)
+        self._body, self._config_n = body, config_n
+        self._rebody = self._rebodying(body, version, now, hold)
         self._go_on()
 
     @property
@@ -258,21 +287,94 @@ class OwnedShard:
         if self._rebody is not None and next(self._rebody, self) is self:
             self._rebody = None
 
-    def _rebodying(self, body: ShardBody, version: str, now: Now) -> Iterator[None]:
-        yield from self.state.rebody(body)
+    def _rebodying(self, body: ShardBody, version: str, now: Now, hold: bool) -> Iterator[None]:
+        new = frozenset(key for key in keys_of(body) if key not in self.state.items)
+        held = new if hold else frozenset()
+        yield from self._take_body(new - held, held, now)
+        self.version = version
+        self._let_go_mark = self.journal.mark
+        self.moving.hold(held, now)
+
+    def _begin_released(self, released: frozenset[Key], now: Now) -> Iterator[None]:
+        """Let objects that were held become objects of the shard."""
+        held = self.state.held - released
+        yield from self._take_body(released, held, now)
+        self._begun_mark = self.journal.mark
+        self.moving.hold(held, now)
+
+    def _take_body(self, new: frozenset[Key], held: frozenset[Key], now: Now) -> Iterator[None]:
+        """Put the configuration in force, less what is `held`; what is `new` goes on as it was elsewhere."""
+        state = self.state
+        statuses = self._brought(new)
+        yield from state.rebody(less(self._body, held), statuses, held, self._config_n, now.wall)
         self.lines.forget()
-        for item in self.state.departed:
+        for item in state.departed:
             self.checks.drop(item)
-        for index, item in enumerate(list(self.state.items.values()), 1):
+        for item in state.arrived:
+            state.forget("m/" + item.key)
+            self.bookings.take_up(item)
+        for index, item in enumerate(list(state.items.values()), 1):
             if index % SLICE == 0:
                 yield
             if not (item.slot or item.ready or item.lent_to):
                 self.checks.start(item, index - 1, now)
-        for number, item in enumerate(self.state.arrived, 1):
+        for number, item in enumerate(state.arrived, 1):
             if number % SLICE == 0:
                 yield
-            self.state.changed(item)
-        self.version = version
+            state.changed(item)
+
+    def _brought(self, new: frozenset[Key]) -> dict[Key, Status]:
+        """Return the newest status that any shard kept of these objects, ours included."""
+        statuses: dict[Key, Status] = {}
+        for key in new:
+            own = self.state.extra.get("m/" + key)
+            records = [*self.moving.found.get(key, ()), *((own,) if own is not None else ())]
+            status = newest(records)
+            if status is not None:
+                statuses[key] = arrive(status, self.epoch)
+        return statuses
+
+    # -- objects that move between shards
+
+    def take_moved(self, roster: Roster, now: Now) -> list[Call]:
+        """Ask for what is held, and begin what was released."""
+        if self.sealed or self.draining or self.rebodying:
+            return []
+        calls = self.moving.tick(roster, now)
+        released = self.moving.released(now)
+        if released:
+            self._rebody = self._begin_released(released, now)
+            self._go_on()
+        elif self.journal.is_durable(self._begun_mark):
+            calls += self.moving.confirm(roster, self.state.items, now)
+        return calls
+
+    def give_moved(self, asked: TakeMoved, config_n: int) -> Moved:
+        """Answer for objects that went to another shard; `config_n` is the configuration of our roster."""
+        state = self.state
+        running = tuple(key for key in asked.keys if key in state.items or key in state.held)
+        let_go = (
+            config_n >= asked.config_n
+            and not self.rebodying
+            and self.placed is not None
+            and self.placed.version == self.version
+            and self.journal.is_durable(self._let_go_mark)
+        )
+        if running or not let_go:
+            return Moved(asked.of, False, running)
+        found = {key: record for key in asked.keys if (record := state.extra.get("m/" + key)) is not None}
+        return Moved(asked.of, True, (), found)
+
+    def drop_moved(self, asked: DropMoved) -> None:
+        """Forget what the new owner has."""
+        for key in asked.keys:
+            self.state.forget("m/" + key)
+
+    def _forget_departed(self, now: Now) -> None:
+        self._cleared_mono = now.mono
+        for key, record in list(self.state.extra.items()):
+            if key.startswith("m/") and now.wall - departed_wall(record) > KEPT_S:
+                self.state.forget(key)
 
     @property
     def idle(self) -> bool:
@@ -284,6 +386,7 @@ class OwnedShard:
         return {
             **self.state.figures,
             "objects": float(len(self.state.items)),
+            "objects_held": float(len(self.state.held)),
             "checks_ready": float(self.checks.ready),
             "checks_lent": float(self.checks.lent),
             "actions_open": float(self.outbox.open),
@@ -310,6 +413,8 @@ class OwnedShard:
                 found.append(
                     f"shard {self.state.id}: retention store {sink.name} fails: {sink.trouble}"
                 )
+        if self.moving.trouble:
+            found.append(self.moving.trouble)
         if self._stale:
             found.append(self._told_stale())
         if self.outbox.waiting > 1000:

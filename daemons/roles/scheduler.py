@@ -50,6 +50,7 @@ from daemons.wire.messages import (
     TakeBroks,
     Want,
 )
+from daemons.wire.moves import DropMoved, Moved, TakeMoved
 from daemons.wire.operations import HandOver
 from daemons.wire.stores import Probe, StoresAsk
 
@@ -77,7 +78,7 @@ class Scheduler:
         """Start with nothing. `tokens` gives a random text that was never given before.
 
         `without` switches protections off by name, for tests and the drill's self-test only:
-        "fencing", "result-fencing", "write-ahead", "retention", "notification-ids".
+        "fencing", "result-fencing", "write-ahead", "retention", "notification-ids", "moving".
         """
         self.name = name
         self.tick_s = TICK_S
@@ -112,6 +113,8 @@ class Scheduler:
                 return self._replicate(message, now)
             case HandOver():
                 return self._handed(message, now)
+            case TakeMoved() | DropMoved():
+                return self._give_moved(message, now)
             case Roster():
                 return self._enrol(message, now)
             case Shutdown():
@@ -123,7 +126,11 @@ class Scheduler:
         """Return the beat, and what is due for each shard."""
         calls: list[Call] = self._stores_seen.tick(now) if self._stores else []
         for seat in self.seats.values():
-            calls += seat.tick(self.standing, now)
+            for call in seat.tick(self.standing, now):
+                if call.to == self.name and isinstance(call.message, (TakeMoved, DropMoved)):
+                    seat.answered(call, self._give_moved(call.message, now), self.standing, now)
+                else:
+                    calls.append(call)
             if seat.coming.handed is not None and seat.owned is None:
                 self.standing.hurry()  # the lease is free, or is about to be
         calls += self.standing.beat(self._wants(now), self.report(now), now)
@@ -327,6 +334,15 @@ class Scheduler:
         self._patience.done(key)
         return answer
 
+    def _give_moved(self, asked: TakeMoved | DropMoved, now: Now) -> Moved | Done | NotMine:
+        owned = next((shard for shard in self._owned(now) if shard.state.id == asked.of), None)
+        if owned is None:
+            return NotMine(f"{self.name} does not own shard {asked.of}")
+        if isinstance(asked, DropMoved):
+            owned.drop_moved(asked)
+            return Done()
+        return self.seats[asked.of].give_moved(asked)
+
     def _replicate(self, sent: Replicate, now: Now) -> Copied | Fenced | NotMine:
         seat = self.seats.get(sent.shard)
         if seat is None:
@@ -336,7 +352,7 @@ class Scheduler:
 
 def _shard_of(message: Message) -> int:
     """Return the shard that one of our own calls was about."""
-    if isinstance(message, (Fetch, Fence, ClaimsAsk, Load, Save, Probe, Replicate)):
+    if isinstance(message, (Fetch, Fence, ClaimsAsk, Load, Save, Probe, Replicate, TakeMoved, DropMoved)):
         return message.shard
     return -1
 

@@ -11,6 +11,7 @@ _READERS: dict[str, type] = {
     "l/": tuple[LogLine, ...],
     "b/": tuple[int, int],
     "x/": float,
+    "m/": tuple[int, float, bytes],
 }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from daemons.model.clock import Now
 from daemons.model.cluster import Epoch, epoch_n
+from daemons.model.objects import ShardBody
 from daemons.roles.borrowing import Borrowing
 from daemons.roles.owned import Inheritance, OwnedShard
 from daemons.roles.role import Call
@@ -43,6 +44,7 @@ from daemons.wire.messages import (
     Submitted,
     Want,
 )
+from daemons.wire.moves import DropMoved, Moved, TakeMoved
 from daemons.wire.operations import HandOver
 from daemons.wire.stores import Probe
 
@@ -217,6 +219,8 @@ class ShardSeat:
                 self.lose("the lease was lost", now)
                 return calls
             calls += owned.tick(now, degraded=standing.degraded)
+            if self._roster is not None:
+                calls += owned.take_moved(self._roster, now)
             if self.leaving.under_way:
                 return calls + self._leave(standing, now)
             if self._drain_mono is not None and (owned.idle or now.mono >= self._drain_mono):
@@ -246,6 +250,12 @@ class ShardSeat:
             if isinstance(answer, Accepted):
                 for settled in (*answer.durable, *answer.foreign, *answer.refused):
                     self._orphans.pop(settled, None)
+            return []
+        if isinstance(message, (TakeMoved, DropMoved)):
+            if self.owned is not None and isinstance(message, TakeMoved):
+                self.owned.moving.answered(message, answer, now)
+            elif self.owned is not None and isinstance(message, DropMoved):
+                self.owned.moving.confirmed(message, answer)
             return []
         if isinstance(message, ClaimsAsk):
             return self._claims_heard(call, answer, standing, now)
@@ -380,12 +390,13 @@ class ShardSeat:
             taking.making = OwnedShard(
                 body, self.bodies.version, taking.epoch, taking.inherited, self._tokens, now,
                 keepers=self._keepers, stores=self._stores, without=self._without,
+                config_n=self._config_n, hold=self._config_n > 1 and self._may_arrive,
             )  # fmt: skip
         if not taking.making.make(now):
             return []
         inherited, self.owned = taking.inherited, taking.making
         if self.owned.version != self.bodies.version:
-            self.owned.rebody(body, self.bodies.version, now)
+            self._take_body(self.owned, body, now)
         self._taking = None
         self._spent = taking.epoch
         self.copy.clear()
@@ -433,7 +444,26 @@ class ShardSeat:
     def _new_body(self, now: Now) -> None:
         body = self.bodies.body
         if self.owned is not None and body is not None:
-            self.owned.rebody(body, self.bodies.version, now)
+            self._take_body(self.owned, body, now)
+
+    def _take_body(self, owned: OwnedShard, body: ShardBody, now: Now) -> None:
+        owned.rebody(body, self.bodies.version, now, config_n=self._config_n, hold=self._may_arrive)
+
+    @property
+    def _config_n(self) -> int:
+        return self._roster.config_n if self._roster is not None else 0
+
+    @property
+    def _may_arrive(self) -> bool:
+        """There are other shards that objects may come from."""
+        others = self._roster.shards if self._roster is not None else ()
+        return not {"retention", "moving"} & self._without and any(p.id != self.shard for p in others)
+
+    def give_moved(self, asked: TakeMoved) -> Moved | NotMine:
+        """Answer for objects that left this shard."""
+        if self.owned is None:
+            return NotMine(f"{self.me} does not own shard {self.shard}")
+        return self.owned.give_moved(asked, self._config_n)
 
     def _flushed(self, call: Call, answer: Message, now: Now) -> list[Call]:
         owned, message = self.owned, call.message

@@ -24,6 +24,7 @@ from daemons.model.objects import (
     Traits,
 )
 from daemons.model.status import ContactStatus, ShardStatus, Status
+from daemons.roles.moving import departed
 from daemons.roles.shard_journal import ShardJournal, record_bytes
 from daemons.roles.store_sink import Store
 from daemons.rules.timeperiod import ALWAYS, Period, compile_period
@@ -91,14 +92,19 @@ class ShardState:
         self.arrived: list[Item] = []  # by the last new configuration
         self.departed: list[Item] = []
         self.contact_status: dict[str, ContactStatus] = {}
-        self.extra: dict[str, bytes] = {}  # records of other kinds: "a/", "x/", "b/", "l/"
+        self.extra: dict[str, bytes] = {}  # records of other kinds: "a/", "x/", "b/", "m/"
+        self.held: frozenset[Key] = frozenset()  # objects of this shard that another may still run
         self._tokens = tokens
         self.status = ShardStatus(created_wall=now.wall)
         self.journal = ShardJournal(body.id, epoch, self, now, stores=stores, without=without)
         self._read_body(body)
 
-    def take_up(self, records: dict[str, bytes]) -> Iterator[None]:
+    def take_up(
+        self, records: dict[str, bytes], config_n: int, wall: float
+    ) -> Iterator[None]:
         """Make every object, with its status of `records`, what retention or a copy kept.
+
+        An object that configuration `config_n` has not becomes a record of what left.
 
         Yields after each SLICE of objects. Objects without a record start PENDING.
         """
@@ -110,9 +116,9 @@ class ShardState:
         items: dict[Key, Item] = {}
         yield from self._build(self.body, statuses, {}, items, [])
         self._begin_with(items, _service_keys(self.body))
-        for key in records:
+        for key, value in records.items():
             if key.startswith("o/") and key[2:] not in self.items:
-                self.journal.remove(key)
+                self._let_go(key[2:], departed(config_n, wall, value))
         self.figures["objects_restored"] = len(statuses)
 
     # -- looking up
@@ -217,9 +223,12 @@ class ShardState:
         """Work out the global switches anew."""
         self.globals = effective(self.body.globals, self.status.modified)
 
-    def rebody(self, body: ShardBody) -> Iterator[None]:
+    def rebody(
+        self, body: ShardBody, statuses: dict[Key, Status], held: frozenset[Key], config_n: int, wall: float
+    ) -> Iterator[None]:
         """Take a new configuration and keep every status. Yields after each SLICE of objects.
 
+        `body` is without the objects of `held`; those that arrive begin with what `statuses` has of them.
         Until it ends the old configuration is in force, whole. Then `arrived` are the new objects and
         `departed` those that are gone.
         """
@@ -227,7 +236,7 @@ class ShardState:
         fresh: dict[Key, Item] = {}
         stays: list[Stay] = []
         big = len(body.services) > SLICE
-        yield from self._build(body, {}, before, fresh, stays)
+        yield from self._build(body, statuses, before, fresh, stays)
         if big:
             yield
         service_keys = _service_keys(body)
@@ -241,8 +250,13 @@ class ShardState:
         for item, of, host in stays:
             item.of, item.host, item.traits, item.line = of, host, body.traits[of.traits], ""
         self._begin_with(fresh, service_keys)
+        self.held = held
         for item in self.departed:
-            self.journal.remove("o/" + item.key)
+            self._let_go(item.key, departed(config_n, wall, record_bytes(item.status)))
+
+    def _let_go(self, key: Key, record: bytes) -> None:
+        self.journal.remove("o/" + key)
+        self.keep("m/" + key, record)
 
     # -- building
 
@@ -282,7 +296,7 @@ class ShardState:
                 statuses[status.key] = status
             elif kind == "c/":
                 self.contact_status[key[2:]] = _decode_contact(value)
-            elif kind in ("a/", "x/", "b/"):
+            elif kind in ("a/", "x/", "b/", "m/"):
                 self.extra[key] = value
 
     def _build(

@@ -48,6 +48,7 @@ from daemons.wire.documents import (
     Recalled,
     StoreDocument,
 )
+from daemons.wire.moves import DropMoved, Moved, TakeMoved
 from daemons.wire.operations import (
     HandLead,
     HandOver,
@@ -705,6 +706,7 @@ Message = (
     | Operate | Operation | OperationAsk | Operations | HandLead | HandOver
     | Exchange | Lent | TakeActions | Actions | Fence | Claimed
     | ClaimActions | ActionsClaimed | ActionsEnded | ClaimsAsk | ClaimsKept
+    | TakeMoved | Moved | DropMoved
     | Replicate | Copied | TakeBroks | Broks | Submit | Accepted
     | RunChunk | RanChunk | LostRuns | Load | Restored | Save | Saved | Feed | Fed
     | StoresAsk | StoresSeen | Probe
@@ -718,7 +720,7 @@ FROM_PEERS: frozenset[type] = frozenset(
     (
         Beat, CensusAsk, Round, CopyVotes, Revoke, Gone, Pause, Convene, Roster, Fetch, Exchange, TakeActions, Fence,
         Replicate, TakeBroks, Submit, ClaimActions, ActionsEnded, ClaimsAsk,
-        Keep, Recall, HandLead, HandOver,
+        Keep, Recall, HandLead, HandOver, TakeMoved, DropMoved,
     )
 )  # fmt: skip
 FROM_OPERATORS: frozenset[type] = frozenset(  # with the operator key

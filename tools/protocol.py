@@ -23,6 +23,7 @@ OTHERS = {
     "claims": "claims of actions at the keepers",
     "documents": "documents at the keepers",
     "operations": "operations: what an operator orders, and handing over",
+    "moves": "moves: objects that go from one shard to another",
     "configuration": "the configuration",
     "stores": "a scheduler's retention stores",
 }

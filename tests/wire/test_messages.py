@@ -25,7 +25,7 @@ LOCAL = {
 }  # fmt: skip
 ANSWERS = {
     "Done", "Fenced", "NotMine", "Failed", "Leases", "Census", "Votes", "Revoked", "VotesCopy", "Enrolled",
-    "Page", "Lent", "Actions", "Claimed", "Copied", "Broks", "Accepted", "ActionsClaimed", "ClaimsKept",
+    "Page", "Lent", "Actions", "Claimed", "Copied", "Moved", "Broks", "Accepted", "ActionsClaimed", "ClaimsKept",
     "Paused", "Convened",
     "Kept", "Recalled",
     "Operation", "Operations",

@@ -120,7 +120,7 @@ class Shards(Stage):
 
     def runners(self, key="web2"):
         """The shards that have the object at work."""
-        return [shard for shard in (1, 2) if key in self.keys(shard)]
+        return [shard for shard in self.owners if key in self.keys(shard)]
 
     def acknowledge(self, shard):
         """Something that only the former owner knows."""
@@ -384,6 +384,24 @@ def test_many_objects_are_asked_for_page_by_page(monkeypatch):
     stage.until(lambda: "w7" in stage.keys(2))
     assert max(len(asked.keys) for asked in calls(stage, TakeMoved)) == 3
     assert stage.item(2, "w7;http").status.output == "was here"
+
+
+def test_the_first_shard_of_a_scheduler_that_joins_takes_its_objects_over():
+    stage = Shards()
+    stage.acknowledge(1)
+    stage.add("three")
+    stage.owners[3], stage.standbys[3], stage.stores[3] = "three", "", Store()
+    stage.config_n += 1
+    stage.bodies = {1: part(1, "web1"), 2: part(2, "web3"), 3: part(3, "web2")}
+    stage.versions = {1: "a2", 2: "b2", 3: "c2"}
+    stage.deaf = {"one"}
+    stage.tell()
+    stage.run(5.0)
+    assert stage.runners() == [1] and stage.owned(3) is not None
+    stage.deaf = set()
+    stage.tell()
+    stage.until(lambda: stage.runners() == [3])
+    assert stage.item(3).status.ack is not None
 
 
 def test_two_shards_of_one_scheduler_exchange_objects_too():

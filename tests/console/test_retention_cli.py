@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from console.retention_cli import retention
 from daemons.cli.demo.files import Layout, write
+from daemons.model.cluster import epoch
 from daemons.model.status import Ack, Status
 from retention.connection import Connection
 from retention.layout import names, prefix, read_manifest
@@ -26,6 +27,9 @@ def memcached():
     server = MemcachedServer("-m", "64")
     yield server
     server.stop()
+
+
+SECOND = epoch(0, 2, 0)  # of the second owner
 
 
 class Bed:
@@ -62,7 +66,7 @@ class Bed:
             for key in ("this-machine", "this-machine;gone")
         }  # fmt: skip
         for store in (self.cache, self.file):
-            store.save(self.name, 512, 7, {**records, "a/1": b"\x90", **more}, (), whole=True)
+            store.save(self.name, SECOND, 7, {**records, "a/1": b"\x90", **more}, (), whole=True)
 
     def run(self, *words, code=0):
         where = ["-c", str(self.layout.config), "-c", str(self.specific), "--server", "server1"]
@@ -114,7 +118,7 @@ def test_what_is_exported_can_be_imported_again(bed, tmp_path):
     loaded = bed.file.load(bed.name)
     status = msgspec.msgpack.decode(loaded.records["o/this-machine"], type=Status)
     assert (status.state, status.ack.author, status.applied_epoch, status.next_seq) == (2, "ann", 0, 1)
-    assert (loaded.epoch, loaded.n) == (512, 9) and loaded.complete
+    assert (loaded.epoch, loaded.n) == (SECOND, 9) and loaded.complete
     assert bed.cache.load(bed.name).records.keys() == loaded.records.keys()
 
 

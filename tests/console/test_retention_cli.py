@@ -112,7 +112,7 @@ def test_what_is_exported_can_be_imported_again(bed, tmp_path):
     bed.run("export", str(file))
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert lines[0]["shinken_retention"] == 1 and lines[2]["key"] == "a/1"
-    bed.file.save(bed.name, 512, 8, {}, (), whole=True)
+    bed.file.save(bed.name, SECOND, 8, {}, (), whole=True)
     output = bed.run("import", str(file))
     assert "1 × objects" not in output or "no shard" in output
     loaded = bed.file.load(bed.name)

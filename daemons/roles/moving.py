@@ -88,6 +88,34 @@ def keys_of(body: ShardBody) -> Iterable[Key]:
         yield f"{service.host};{service.description}"
 
 
+class Parted:
+    """Shards that were here and are no more: what others may ask for."""
+
+    def __init__(self) -> None:
+        """There are none."""
+        self._records: dict[int, tuple[dict[str, bytes], int, float]] = {}
+
+    def keep(self, shard: int, records: dict[str, bytes], config_n: int, now: Now) -> None:
+        """Keep the records of `shard`, which configuration `config_n` has no more, in memory for an hour."""
+        self._records = {
+            known: kept for known, kept in self._records.items() if now.mono - kept[2] < KEPT_S
+        }
+        self._records[shard] = (records, config_n, now.mono)
+
+    def give(self, asked: TakeMoved, config_n: int, now: Now) -> Moved | None:
+        """Answer for objects of such a shard; None when it was not here, or our configuration is older."""
+        kept = self._records.get(asked.of)
+        if kept is None or config_n < asked.config_n:
+            return None
+        found = {}
+        for key in asked.keys:
+            if (status := kept[0].get("o/" + key)) is not None:
+                found[key] = departed(kept[1], now.wall, status)
+            elif (record := kept[0].get("m/" + key)) is not None:
+                found[key] = record
+        return Moved(asked.of, True, (), found)
+
+
 class _Asked:
     """One other shard."""
 
@@ -123,8 +151,8 @@ class Moving:
         self._asked = {}
         self._since_mono = now.mono
 
-    def tick(self, roster: Roster, now: Now) -> list[Call]:
-        """Return the questions that are due."""
+    def tick(self, roster: Roster, gone: dict[int, str], now: Now) -> list[Call]:
+        """Return the questions that are due. `gone`: shards that this configuration took away, and who had them."""
         if now.mono >= self._trouble_until_mono:
             self.trouble = ""
         if not self._held:
@@ -132,7 +160,8 @@ class Moving:
         if roster.config_n != self._config_n:  # who has let go under that one is not known
             self._config_n, self._asked = roster.config_n, {}
         calls = []
-        owners = {p.id: p.scheduler for p in roster.shards if p.id != self.shard}
+        owners = gone | {p.id: p.scheduler for p in roster.shards}
+        owners.pop(self.shard, None)
         self._asked = {shard: self._asked.get(shard) or _Asked() for shard in owners}
         for shard, asked in self._asked.items():
             if asked.done or asked.under_way or now.mono < asked.due_mono or not owners[shard]:

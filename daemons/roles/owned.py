@@ -336,11 +336,11 @@ class OwnedShard:
 
     # -- objects that move between shards
 
-    def take_moved(self, roster: Roster, now: Now) -> list[Call]:
+    def take_moved(self, roster: Roster, gone: dict[int, str], now: Now) -> list[Call]:
         """Ask for what is held, and begin what was released."""
         if self.sealed or self.draining or self.rebodying:
             return []
-        calls = self.moving.tick(roster, now)
+        calls = self.moving.tick(roster, gone, now)
         released = self.moving.released(now)
         if released:
             self._rebody = self._begin_released(released, now)

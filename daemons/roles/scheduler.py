@@ -12,6 +12,7 @@ from daemons.model.objects import Key
 from daemons.model.status import Status
 from daemons.roles.borrowing import Borrowing
 from daemons.roles.highest import Highest
+from daemons.roles.moving import Parted
 from daemons.roles.owned import OwnedShard
 from daemons.roles.patience import Patience
 from daemons.roles.role import Call, Unexpected, Wait
@@ -94,6 +95,7 @@ class Scheduler:
         self._without = without
         self._borrowing = Borrowing(instance)
         self._patience = Patience()
+        self._parted = Parted()
         self._shutdown_mono: float | None = None
 
     # -- the three entries
@@ -211,6 +213,8 @@ class Scheduler:
         for shard, seat in list(self.seats.items()):
             seat.place(placed.get(shard), roster, now)
             if shard not in placed and seat.owned is None and _served(shard, roster):
+                if all(p.id != shard for p in roster.shards):
+                    self._parted.keep(shard, seat.copy.records, roster.config_n, now)
                 del self.seats[shard]  # else its copy may be the newest there is
         self._pace()
         return answer
@@ -337,7 +341,10 @@ class Scheduler:
     def _give_moved(self, asked: TakeMoved | DropMoved, now: Now) -> Moved | Done | NotMine:
         owned = next((shard for shard in self._owned(now) if shard.state.id == asked.of), None)
         if owned is None:
-            return NotMine(f"{self.name} does not own shard {asked.of}")
+            roster, given = self.standing.roster, None
+            if isinstance(asked, TakeMoved) and asked.of not in self.seats and roster is not None:
+                given = self._parted.give(asked, roster.config_n, now)
+            return given or NotMine(f"{self.name} does not own shard {asked.of}")
         if isinstance(asked, DropMoved):
             owned.drop_moved(asked)
             return Done()

@@ -123,6 +123,7 @@ class ShardSeat:
         self.leaving = Leaving()
         self.coming = Coming()
         self.figures: dict[str, float] = {}  # of the last hand-over to here
+        self._gone: dict[int, str] = {}  # shards that the newest configuration took away: who had them
         self._served: set[str] = set()  # reactionners that served the shard, as far as was heard
 
     # -- what it is
@@ -178,6 +179,7 @@ class ShardSeat:
     def place(self, placed: Placed | None, roster: Roster, now: Now) -> None:
         """Follow the roster: run the shard, stand by for it, or hand it over."""
         was_mine = self.mine
+        self._note_gone(roster)
         self.placed, self._roster = placed, roster
         if placed is not None:
             self._served.update(placed.reactionners)
@@ -198,6 +200,16 @@ class ShardSeat:
             self._drain_mono = now.mono + DRAIN_S
             self.owned.draining = True
             self.why = "the roster places the shard elsewhere"
+
+    def _note_gone(self, roster: Roster) -> None:
+        """Remember who had the shards that the newest configuration took away."""
+        before = self._roster
+        if before is None or before.config_n != roster.config_n:
+            self._gone = {}
+        here = {p.id for p in roster.shards}
+        if before is not None and roster.config_n:
+            self._gone |= {p.id: p.scheduler for p in before.shards if p.scheduler}
+        self._gone = {shard: name for shard, name in self._gone.items() if shard not in here}
 
     def drain(self, now: Now, why: str) -> None:
         """Hand the shard over for good: lend no more, make durable what was said."""
@@ -220,7 +232,7 @@ class ShardSeat:
                 return calls
             calls += owned.tick(now, degraded=standing.degraded)
             if self._roster is not None:
-                calls += owned.take_moved(self._roster, now)
+                calls += owned.take_moved(self._roster, self._gone, now)
             if self.leaving.under_way:
                 return calls + self._leave(standing, now)
             if self._drain_mono is not None and (owned.idle or now.mono >= self._drain_mono):
@@ -457,7 +469,8 @@ class ShardSeat:
     def _may_arrive(self) -> bool:
         """There are other shards that objects may come from."""
         others = self._roster.shards if self._roster is not None else ()
-        return not {"retention", "moving"} & self._without and any(p.id != self.shard for p in others)
+        others_are = any(p.id != self.shard for p in others) or bool(self._gone)
+        return not {"retention", "moving"} & self._without and others_are
 
     def give_moved(self, asked: TakeMoved) -> Moved | NotMine:
         """Answer for objects that left this shard."""

@@ -404,6 +404,26 @@ def test_the_first_shard_of_a_scheduler_that_joins_takes_its_objects_over():
     assert stage.item(3).status.ack is not None
 
 
+def test_the_objects_of_a_shard_that_is_gone_go_on_elsewhere_once_it_has_ended():
+    stage = Shards()
+    stage.acknowledge(1)
+    stage.config_n += 1
+    del stage.owners[1]
+    stage.bodies[2], stage.versions[2] = part(2, "web1", "web2", "web3"), "b2"
+    stage.deaf = {"one"}
+    stage.tell()
+    stage.run(4.0)
+    assert "web2" in stage.keys(1) and stage.runners() == []
+    stage.deaf = set()
+    for _ in range(100):
+        stage.tell()
+        stage.run(0.5)
+        assert not ("web2" in stage.keys(1) and "web2" in stage.keys(2))
+        if stage.runners() == [2]:
+            break
+    assert stage.item(2).status.ack is not None
+
+
 def test_two_shards_of_one_scheduler_exchange_objects_too():
     stage = Shards()
     stage.kill("two")

@@ -14,6 +14,7 @@ from console.facts import Snapshot
 from console.operate import drill, failback, failover, going_on_of, pause, plan, resume
 from console.retention_cli import retention
 from console.target import CannotAsk, Target, bundle_of, workdir_of
+from console.voter import voter
 from console.words import (
     GOOD,
     NOBODY,
@@ -385,6 +386,7 @@ def _terminal() -> tuple[bool, str]:
 
 
 main.add_command(retention)
+main.add_command(voter)
 
 
 if __name__ == "__main__":

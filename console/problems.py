@@ -19,7 +19,7 @@ FIXES = (  # words in what a daemon says of itself -> what to do
     ("retention", "see that the retention store runs and can be reached from that server"),
     ("durability", "have the scheduler's standby and a retention store on another server run"),
     ("cannot write its votes", "make room on its disk, or mend it: it votes again by itself; leases that are held go on"),
-    ("lost its votes", "start the keepers that it names: it gets its memory back from them"),
+    ("lost its votes", "start the keepers that it names: it gets its memory back from them; if they are gone for good: shinken voter reset"),
     ("spool", "make room on the disk of that server"),
     ("journal", "make room on the disk of that server"),
     ("disk", "make room on the disk of that server, or give it another workdir"),

@@ -18,6 +18,7 @@ from daemons.ha.terms import Terms
 from daemons.ha.voterset import ENGINE
 from daemons.model.clock import Mono, Now
 from daemons.model.cluster import Cluster, DaemonDef, Epoch, ServerDef, config_floor, object_id
+from daemons.roles import votes_lost
 from daemons.roles.documents_kept import KeptDocuments
 from daemons.roles.lease_log import LeaseLog
 from daemons.roles.role import Call, Unexpected, Wait
@@ -28,6 +29,7 @@ from daemons.wire.board import (
     CopyVotes,
     Gone,
     Pause,
+    ResetVotes,
     Resume,
     Revoke,
     Round,
@@ -197,6 +199,8 @@ class Keeper:
                 if board.by_engine and isinstance(message, Revoke | Pause | Resume):
                     self.waiting.append(Call("etcd", message, self.terms.rpc_timeout_s, "order"))
                 return board.asked(message, now.mono) or Done()
+            case ResetVotes():
+                return votes_lost.reset(board, message, self._waits_for(board), self.unwritable, now.mono)
             case Keep():
                 answer, calls = self.documents.keep(message, _promised(board), now)
                 self.waiting += calls
@@ -306,6 +310,8 @@ class Keeper:
             self.board.seal(self.unwritable)
             if self.retracted is not None:
                 self.board.claims.succeed(self.retracted.claims)
+            elif self.promises.state == "lost":
+                votes_lost.tell(self.server.name, self._waits_for(self.board))
         return self.board
 
     # -- claims of actions
@@ -504,10 +510,12 @@ class Keeper:
                          "give all servers the same lease settings")  # fmt: skip
         if self.unwritable:
             found = (*found, f"{self.server.name} cannot write its votes: {self.unwritable}: grants nothing")
-        if waits := board.voter.waits_for():
-            names = ", ".join(self._name(w) for w in waits)
-            found = (*found, f"{self.name} lost its votes and waits for those of {names}")
+        if waits := self._waits_for(board):
+            found = (*found, f"{self.name} lost its votes and waits for those of {', '.join(waits)}")
         return found
+
+    def _waits_for(self, board: Board) -> tuple[str, ...]:
+        return tuple(self._name(index) for index in board.voter.waits_for())
 
     def _name(self, index: int) -> str:
         return self.by_index[index].name if index in self.by_index else f"an unknown server ({index})"

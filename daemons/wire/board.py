@@ -149,6 +149,22 @@ class Resume(Struct, frozen=True, array_like=True, tag=True):
     by: str
 
 
+class ResetVotes(Struct, frozen=True, array_like=True, tag=True):
+    """Operator to a voter that lost its votes: vote all the same. Answered by `VotesReset`."""
+
+    by: str
+    only_ask: bool = False  # change nothing: how does it stand?
+
+
+class VotesReset(Struct, frozen=True, array_like=True, tag=True):
+    """Voter to operator: what it did, or why not."""
+
+    done: bool
+    lost: bool  # it had lost its votes when it was asked
+    waits_for: tuple[str, ...] = ()  # servers whose votes it missed then
+    why: str = ""  # it was not done, for people
+
+
 class AskWitnesses(Struct, frozen=True, array_like=True, tag=True):
     """keeper -> "witness", of two servers: does anybody outside the cluster answer? By `Witnesses`."""
 

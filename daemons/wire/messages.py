@@ -16,6 +16,7 @@ from daemons.wire.board import (
     Gone,
     Pause,
     Paused,
+    ResetVotes,
     Resume,
     Revoke,
     Revoked,
@@ -23,6 +24,7 @@ from daemons.wire.board import (
     VoterSet,
     Votes,
     VotesCopy,
+    VotesReset,
     Witnesses,
 )
 from daemons.wire.claims import (
@@ -700,7 +702,7 @@ Message = (
     | Beat | Leases | CensusAsk | Census
     | Round | Votes | Gone | Revoke | Revoked | CopyVotes | VotesCopy
     | Keep | Kept | Recall | Recalled | StoreDocument
-    | Pause | Paused | Resume | AskWitnesses | Witnesses | Convene | Convened
+    | Pause | Paused | Resume | ResetVotes | VotesReset | AskWitnesses | Witnesses | Convene | Convened
     | Compile | CompiledShards | FilesAgree | Propose | ProposalAsk | Proposal
     | Roster | Enrolled | Fetch | Page
     | Operate | Operation | OperationAsk | Operations | HandLead | HandOver
@@ -725,7 +727,7 @@ FROM_PEERS: frozenset[type] = frozenset(
 )  # fmt: skip
 FROM_OPERATORS: frozenset[type] = frozenset(  # with the operator key
     (
-        CensusAsk, Submit, Shutdown, Resume,
+        CensusAsk, Submit, Shutdown, Resume, ResetVotes,
         Recall, Operate, OperationAsk,
         Propose, ProposalAsk,
     )

@@ -9,7 +9,7 @@ from daemons.model.clock import Mono, Now, Wall
 from daemons.model.cluster import Cluster, DaemonDef, ServerDef, epoch, roster_n
 from daemons.roles.keeper import RESTART_S, Keeper, voters_of
 from daemons.roles.role import Call, Wait
-from daemons.wire.board import Gone, Round
+from daemons.wire.board import Gone, ResetVotes, Round, VotesReset
 from daemons.wire.documents import Keep, Kept, StoreDocument
 from daemons.wire.messages import (
     Beat,
@@ -265,3 +265,41 @@ def test_a_claim_from_a_configuration_older_than_the_committed_one_wins_nothing(
 
     assert claim(roster_n(0, 2)) == ()
     assert [lease.name for lease in claim(roster_n(0, 3))] == ["shard/1"]
+
+
+THREE = (HERE, ServerDef("server2", "a2", 1), ServerDef("server3", "a3", 2))
+
+
+def test_a_keeper_that_lost_its_votes_says_at_its_start_for_whom_it_waits_and_what_can_be_done(caplog):
+    Stage(cluster(THREE), is_new=False).run(0.1)
+    assert "server2, server3" in caplog.text and "shinken voter reset --server server1" in caplog.text
+
+
+def test_votes_are_reset_on_the_word_of_an_operator_in_a_later_generation():
+    stage = Stage(cluster(THREE), is_new=False)
+    stage.run(5.0)
+    asked = stage.keeper.handle(ResetVotes("ann", only_ask=True), stage.now)
+    assert asked == VotesReset(False, True, ("server2", "server3"))
+    assert stage.keeper.promises.state == "lost"
+
+    before = stage.keeper.durable_serial
+    assert stage.keeper.handle(ResetVotes("ann"), stage.now).done
+    assert stage.keeper.promises.state == "kept" and stage.keeper.durable_serial > before
+    assert stage.keeper.promises.least > epoch(1, 0, 0)
+    assert stage.keeper.handle(CensusAsk(), stage.now).voter_quarantine_s > 0
+
+
+def test_votes_that_are_not_lost_are_not_reset():
+    stage = Stage()
+    stage.run(4.0)
+    before = stage.keeper.durable()
+    answer = stage.keeper.handle(ResetVotes("ann"), stage.now)
+    assert not answer.done and not answer.lost and stage.keeper.durable() == before
+
+
+def test_votes_that_cannot_be_written_are_not_reset():
+    stage = Stage(cluster(THREE), is_new=False)
+    stage.run(1.0)
+    stage.keeper.cannot_write("No space left on device")
+    answer = stage.keeper.handle(ResetVotes("ann"), stage.now)
+    assert not answer.done and "No space left" in answer.why

@@ -26,7 +26,7 @@ LOCAL = {
 ANSWERS = {
     "Done", "Fenced", "NotMine", "Failed", "Leases", "Census", "Votes", "Revoked", "VotesCopy", "Enrolled",
     "Page", "Lent", "Actions", "Claimed", "Copied", "Moved", "Broks", "Accepted", "ActionsClaimed", "ClaimsKept",
-    "Paused", "Convened",
+    "Paused", "VotesReset", "Convened",
     "Kept", "Recalled",
     "Operation", "Operations",
     "Kept", "Recalled", "Proposal",
@@ -70,7 +70,7 @@ def test_every_message_is_local_an_answer_or_asked_over_the_network():
 
 def test_operators_may_look_submit_operate_stop_and_nothing_else():
     assert names(FROM_OPERATORS) == {
-        "CensusAsk", "Submit", "Shutdown", "Resume", "Recall", "Operate", "OperationAsk",
+        "CensusAsk", "Submit", "Shutdown", "Resume", "ResetVotes", "Recall", "Operate", "OperationAsk",
         "Propose", "ProposalAsk",
     }  # fmt: skip
 

@@ -98,6 +98,7 @@ class Setup(Struct, frozen=True, kw_only=True):
     settle_s: float = 14.0
     board: type[Board] = Board
     durable: bool = True  # keepers write their promises down
+    retracts: bool = True  # what could not be written does not leave
     vouch_early: bool = False  # keepers vouch before the process tree is gone
     voters: tuple[int, ...] = ()  # at first; () = all servers, for ever
     next_order: Callable[..., VoterSet | None] = voterset.next_order
@@ -178,10 +179,13 @@ class Keeper(Node):
         self.disk: bytes | None = encode(no_promises(is_new=True))
         self.pause: tuple[tuple[int, int], float] = ((0, 0), NEVER)  # order, true end
         self.targets: dict[str, set[str]] = {}  # of revocations, by name
+        self.full_until = 0.0  # its disk takes nothing until then
         super().__init__(sim, f"k{server}", server)
 
     def start(self) -> None:
-        promises = decode_promises(self.disk) if self.disk else no_promises(is_new=False)
+        self.load(decode_promises(self.disk) if self.disk else no_promises(is_new=False))
+
+    def load(self, promises: Promises) -> None:
         make, sim = self.sim.setup.board, self.sim
         voters = sim.setup.voters or tuple(range(sim.setup.servers))
         self.board = make(
@@ -194,6 +198,8 @@ class Keeper(Node):
 
     def tick(self) -> None:
         now = self.now()
+        if self.board.voter.sealed and self.sim.t >= self.full_until:
+            self.board.seal("")
         for daemon in self.sim.daemons_of(self.server):
             for instance, tree_until in daemon.dead:
                 gone = tree_until <= self.sim.t or self.sim.setup.vouch_early
@@ -203,17 +209,31 @@ class Keeper(Node):
         self.send(self.board.tick(now, self.server in self.sim.isolated))
         self.again(0.1)
 
-    def send(self, asks: tuple[Ask, ...]) -> None:
-        """Write down first, then let the messages go."""
+    def retract(self) -> None:
+        """As `roles.keeper` does when its disk fails: go on from what is written, and promise nothing."""
+        assert self.disk is not None
+        former = self.board
+        self.load(decode_promises(self.disk))
+        self.board.claims.succeed(former.claims)
+        self.board.seal("disk full")
+
+    def send(self, asks: tuple[Ask, ...]) -> bool:
+        """Write down first, then let the messages go; return whether they went."""
         if Claims.alone(self.board.claims, self.now()):
             self.sim.parted, self.sim.trouble_at = True, self.sim.t
-        if self.sim.setup.durable or self.disk is None:
+        if self.sim.t < self.full_until and self.disk and decode_promises(self.disk) != self.board.promises:
+            self.sim.stats["unwritten"] = self.sim.stats.get("unwritten", 0) + 1
+            if self.sim.setup.retracts:
+                self.retract()
+                return False
+        elif self.sim.setup.durable or self.disk is None:
             self.disk = encode(self.board.promises)
         for ask in asks:
             if isinstance(ask.message, Round):
                 self.sim.issued(self, ask.message)
             self.post(self.sim.keepers[ask.to], ask.message)
         self.sim.watch(self)
+        return True
 
     def post(self, to: "Keeper", message: Any) -> None:
         self.sim.send(self, to, to.receive, self, encode(message))
@@ -225,8 +245,8 @@ class Keeper(Node):
                 self.send(self.board.answered(sender.server, message, self.now()))
             case Round() | CopyVotes():
                 answer = self.board.asked(message, self.now())
-                self.send(())
-                self.post(sender, answer)
+                if self.send(()):
+                    self.post(sender, answer)
 
     def census(self, sender: "Arbiter") -> None:
         voter = self.board.voter
@@ -238,20 +258,20 @@ class Keeper(Node):
 
     def halt(self, order: Pause, sent: float) -> None:
         # what was ordered, in true time and at the least: the voter's own count is not believed
-        if self.board.asked(order, self.now()).ok:
+        ok = self.board.asked(order, self.now()).ok
+        if self.send(()) and ok:
             place, until = self.pause
             fresh = (order.arbiter_epoch, order.n)
             if fresh < place:
                 self.sim.violate("H", "older order obeyed", self.name, order, place)
             ends = sent + order.left_s * (1 - 2 * self.sim.drift)
             self.pause = (fresh, min(ends, until) if fresh == place else ends)
-        self.send(())
 
     def revoke(self, sender: "Arbiter", order: Revoke) -> None:
         self.targets.setdefault(order.name, set()).add(order.target)
         answer = self.board.asked(order, self.now())
-        self.send(())
-        self.sim.send(self, sender, sender.revoked, answer)
+        if self.send(()):
+            self.sim.send(self, sender, sender.revoked, answer)
 
     def beat(self, daemon: "Daemon", instance: str, beat: Beat) -> None:
         now, claims = self.now(), self.board.claims
@@ -263,7 +283,8 @@ class Keeper(Node):
             claims.fenced(name, instance, highest)
         for name, claim in beat.wants.items():
             claims.want(name, daemon.name, instance, claim, now, beat.held.get(name))
-        self.send(self.board.tick(now, self.server in self.sim.isolated))
+        if not self.send(self.board.tick(now, self.server in self.sim.isolated)):
+            return
         self.sim.local(daemon, daemon.beaten, instance, claims.held(instance, now))
 
 
@@ -625,6 +646,8 @@ class Sim:
                 self.kill_server(a)
             case "votes":
                 self.lose_votes(a)
+            case "disk":
+                self.keepers[a].full_until = self.t + r.uniform(0.5, 8)
             case "restart":
                 self.restart_all()
             case "move":
@@ -701,6 +724,8 @@ class Sim:
         self.reconnect()
         self.late = min(self.late, 0.02)
         self.restart_all()
+        for keeper in self.keepers:
+            keeper.full_until = self.t
         for daemon in self.daemons:
             daemon.hung = False
         able = [d for d in self.daemons if d.held]

@@ -37,12 +37,13 @@ SETUPS = {
         servers=5, voters=(0, 1, 2), arbiters=(0, 2, 4), terms=HOLD, settle_s=20, late=0.1,
         kinds=("enlist",) * 8 + ("secede", "cut", "heal", "heal") * 8,
     ),
+    "disks that fill up": Setup(kinds=("disk",) * 10 + ("keeper", "server", "cut", "heal") * 4),
     "two voters, paused": Setup(
         servers=2, kinds=("halt",) * 8 + ("server", "keeper", "votes") * 4, settle_s=22
     ),
 }
 SHARE = dict(
-    zip(SETUPS, (0.2, 0.1, 0.1, 0.1, 0.05, 0.05, 0.1, 0.1, 0.05, 0.1, 0.15, 0.05), strict=True)
+    zip(SETUPS, (0.2, 0.1, 0.1, 0.1, 0.05, 0.05, 0.1, 0.1, 0.05, 0.1, 0.15, 0.05, 0.05), strict=True)
 )  # of the seeds
 
 
@@ -338,6 +339,7 @@ MUTANTS: dict[str, tuple[str, dict[str, object], str, int]] = {
     "the live lease": ("three voters", {"board": without(NoLiveLease)}, "I1", 0),
     "epochs only grow": ("late messages", {"board": without(NoOrder)}, "I3", 0),
     "promises on disk": ("crashing keepers", {"durable": False}, "I3", 8),
+    "what was not written stays in": ("disks that fill up", {"retracts": False}, "I3", 54),
     "quarantine after a start": ("crashing keepers", {"board": without(NoQuarantine)}, "I1", 45),
     "care for lost votes": ("crashing keepers", {"board": without(NoCare)}, "I1", 22),
     "the claim": ("three voters", {"board": without(NoClaim)}, "V", 6),

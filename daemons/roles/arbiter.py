@@ -41,6 +41,7 @@ from daemons.wire.messages import (
     Failed,
     Fenced,
     Fetch,
+    LeaseSeen,
     Member,
     Message,
     NotMine,
@@ -527,8 +528,10 @@ class Arbiter:
             since = self.untaken.setdefault(shard.id, now.mono)
             lease = f"shard/{shard.id}"
             promised = self._promised(lease)
-            if shard.id in self.desk.planned_moves():
+            if shard.id in self.desk.planned_moves() and self._held_still(shard.id):
                 continue  # its owner hands it over itself, or goes on
+            if any(s.name == lease and s.epoch == promised and s.left_s > 0 and s.holder == heard.instance for s in self._leases()):
+                continue  # it has it, its report is on its way; revoked now, the next owner would be refused
             if not promised or now.mono - max(since, self.revoked_at.get(shard.id, since)) < REVOKE_S:
                 continue
             self.revoked_at[shard.id] = now.mono
@@ -541,8 +544,15 @@ class Arbiter:
 
     def _promised(self, lease: str) -> Epoch:
         """The highest epoch of `lease` that any voter speaks of, 0 if none does."""
-        said = [seen.epoch for _, census in self.census.values() for seen in census.leases if seen.name == lease]
-        return max(said, default=0)
+        return max((seen.epoch for seen in self._leases() if seen.name == lease), default=0)
+
+    def _leases(self) -> list[LeaseSeen]:
+        """What every voter says of every lease."""
+        return [seen for _, census in self.census.values() for seen in census.leases]
+
+    def _held_still(self, shard: int) -> bool:
+        """Whether any scheduler says that it owns `shard`."""
+        return any(h.id == shard and h.epoch for heard in self.daemons.values() for h in heard.report.shards)
 
     # -- shard bodies
 

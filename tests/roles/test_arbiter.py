@@ -282,6 +282,18 @@ def test_a_lease_that_its_former_holder_keeps_is_revoked_for_the_new_one():
     assert {(r.name, r.epoch) for r in stage.revokes} == {("shard/1", 333)}
 
 
+def test_a_lease_is_not_revoked_from_the_one_that_should_have_it():
+    """Its report is on its way; revoked for itself, its epoch could not be handed over to another."""
+    stage = Stage().lead()
+    stage.leases = (LeaseSeen("shard/1", 333, "scheduler-master-i", 1.0),)
+    stage.run(5.0)
+    assert not stage.revokes
+
+    stage.leases = (LeaseSeen("shard/1", 333, "scheduler-master-i", 0.0),)  # run out: something keeps it from it
+    stage.run(5.0)
+    assert {r.target for r in stage.revokes} == {"scheduler-master"}
+
+
 def test_a_shard_body_is_served_page_by_page():
     role = Stage().role
     now = Stage().now

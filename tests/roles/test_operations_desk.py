@@ -87,6 +87,17 @@ def test_a_shard_is_moved_and_the_operation_ends_when_it_is_active_there():
     assert not stage.revokes
 
 
+def test_a_shard_that_was_handed_over_and_not_taken_is_revoked_for_the_target():
+    """An older revocation may keep the lease from it: nobody would check until the operation is aborted."""
+    stage = led()
+    stage.leases += (LeaseSeen("shard/1", 300, "scheduler-master-i", 0.0),)
+    stage.operate("failover", "scheduler-master")
+    stage.run(0.5)
+    stage.reports["scheduler-master"] = Report()
+    stage.run(3.0)
+    assert {(r.epoch, r.target) for r in stage.revokes if r.name == "shard/1"} == {(300, "scheduler-spare")}
+
+
 def test_the_same_order_again_is_answered_and_not_obeyed_again():
     stage = led()
     stage.operate("failover", "scheduler-master")

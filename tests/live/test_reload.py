@@ -94,6 +94,54 @@ def test_the_spare_leads_with_the_last_good_configuration_whatever_its_files_are
     wait_until(lambda: _versions(servers) == {1}, 20, "everybody runs version 1")
 
 
+@pytest.mark.slow
+def test_a_host_that_moves_to_another_scheduler_keeps_its_acknowledgement_and_is_told_once(
+    cluster: Callable[..., Servers],
+) -> None:
+    servers = cluster(check_s=3, retry_s=1)
+    etc = servers.layout.base / "etc"
+    daemons = (etc / "shinken-specific.cfg").read_text()
+    block = daemons[daemons.index("scheduler-spare") :]
+    both = block.replace("spare        1", "spare        0", 1)
+    (etc / "shinken-specific.cfg").write_text(daemons.replace(block, both))
+    hosts = [f"lone{n}" for n in range(8)]
+    before = (etc / "objects.cfg").read_text()
+    (etc / "objects.cfg").write_text(before + "".join(_broken_host(host) for host in hosts))
+    servers.start()
+    wait_until(lambda: len(servers.active("scheduler")) == 2, 30, "both schedulers work")
+    wait_until(lambda: {t.key for t in servers.told() if t.ended} >= set(hosts), 40, "all hosts are told of")
+    for host in hosts:
+        servers.command(f"ACKNOWLEDGE_HOST_PROBLEM;{host};2;0;1;ann;known")
+    wait_until(lambda: all((r := servers.last(h)) and r.ack == "ack=ann" for h in hosts), 20, "all are acknowledged")
+    objects = _objects_at(servers)
+
+    bound = "".join(_broken_host(host, "this-machine") for host in hosts)
+    (etc / "objects.cfg").write_text(before + bound)
+    began = time.time()
+    done = shinken(servers, "reload")
+    assert done.returncode == 0, done.stdout + done.stderr
+    total = sum(objects.values())
+    wait_until(lambda: max(_objects_at(servers).values()) == total > max(objects.values()), 20, "all are in one shard")
+    later = time.time() + 7
+    wait_until(lambda: all((r := servers.last(h)) and r.began > later for h in hosts), 20, "all are checked there")
+
+    runs = [run for run in servers.runs() if run.key in hosts and run.began > began]
+    assert {run.ack for run in runs} == {"ack=ann"}, [run for run in runs if run.ack != "ack=ann"]
+    assert sorted(t.key for t in servers.told() if t.key in hosts and t.kind == "PROBLEM") == hosts
+
+
+def _broken_host(name: str, parent: str = "") -> str:
+    parents = f"    parents  {parent}\n" if parent else ""
+    return (
+        f"define host {{\n    use            demo-host\n    host_name      {name}\n    address        127.0.0.99\n"
+        f"    check_command  host-check!ls /nothing-there\n{parents}}}\n"
+    )
+
+
+def _objects_at(servers: Servers) -> dict[str, float]:
+    return {d.name: d.report.figures.get("objects", 0.0) for d in servers.daemons() if d.role == "scheduler"}
+
+
 def _versions(servers: Servers) -> set[int]:
     return {d.report.config_n for d in servers.daemons()}
 

@@ -7,6 +7,8 @@ it twice.
 import time
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from console.feed import Asker
 from daemons.net.client import Refused, Unreachable
 from daemons.wire.codec import BadMessage, decode, encode
@@ -15,6 +17,7 @@ from daemons.wire.operations import Operate, Operation, OperationAsk, Operations
 
 ANSWER_S = 2.0
 AGAIN_S = 0.2
+UNKNOWN_S = 15.0  # a new leader has read what the one before wrote by then
 LEADER_S = 12.0  # a new leader is there by then, if there will be one
 
 Connect = Callable[[str], Asker | None]
@@ -49,14 +52,21 @@ class Leader:
     def outcome(
         self, operation: Operation, patience_s: float, tell: Callable[[Operation], None]
     ) -> Operation:
-        """Return `operation` once it has ended, or as it is after `patience_s`. Raises NobodyLeads."""
+        """Return `operation` once it has ended, or as it is after `patience_s`. Raises NobodyLeads.
+
+        A leader that dies before two servers have the order takes it along: the state is then "lost".
+        """
         end = time.monotonic() + patience_s
+        heard = time.monotonic()
         while operation.state == "running" and time.monotonic() < end:
             time.sleep(AGAIN_S)
             found = self.operations(operation.id, patience_s=LEADER_S).operations
             if found:
-                operation = found[-1]
+                operation, heard = found[-1], time.monotonic()
                 tell(operation)
+            elif time.monotonic() - heard > UNKNOWN_S:
+                why = "lost: the leader changed at once, and the next one does not know it; see `shinken status`"
+                return replace(operation, state="lost", text=why)
         return operation
 
     def _ask(self, message: Message, patience_s: float) -> Message:

@@ -41,6 +41,7 @@ DOC = "operations"
 PAUSE_S = 1.0  # between two orders to the voters while a pause runs
 PREPARE_S = 60.0  # until who is to take a shard follows it
 SETTLE_S = 6.0  # from the roster until who was named does the work; below the owner's GIVE_WAY_S
+LEAD_PHASE = "tells who leads next"
 HAND_LEAD_S = 0.7  # for the other arbiters to answer; then it is handed over all the same
 KEPT_MAX = 20  # operations
 FAILOVERS_MAX = 100
@@ -225,9 +226,8 @@ class Desk:
     def asked(self, asked: OperationAsk, now: Now) -> Operations:
         """Return what is going on, or what became of one operation."""
         running = (self._running.operation,) if self._running is not None else ()
-        operations = tuple(
-            op for op in (*self.state.operations, *running) if asked.id in ("", op.id)
-        )
+        ended = tuple(op for op in self.state.operations if not running or op.id != running[0].id)
+        operations = tuple(op for op in (*ended, *running) if asked.id in ("", op.id))
         pause = self.state.pause if self.paused(now) else None
         left_s = pause.until_wall - now.wall if pause is not None else 0.0
         return Operations(
@@ -357,6 +357,7 @@ class Desk:
         self._running.phase("ordered", now)
         if order.wishes:
             self._keep(wishes=add_wishes(self.state.wishes, order.wishes))
+        self._store(self._running.operation)  # the next leader answers for it: who typed it waits
 
     def _note_placed(self, running: Running, now: Now) -> None:
         assert self._view is not None
@@ -426,7 +427,7 @@ class Desk:
         if running.lead_since is None:
             running.lead_since = now.mono
             running.lead_asked = set(others)
-            running.phase("tells who leads next", now, "arbiter")
+            running.phase(LEAD_PHASE, now, "arbiter")
             self._store(running.operation)  # who leads next says how it ended
             hand = HandLead(self.epoch, running.order.lead)
             return [Call(name, hand, timeout_s=HAND_LEAD_S, lane="lead") for name in others], False
@@ -603,17 +604,30 @@ class Desk:
                 self._inherit(operation, now)
 
     def _inherit(self, operation: Operation, now: Now) -> None:
-        """An operation that the leader before began: it was to hand over to us, or it died in between."""
+        """An operation that the leader before began: it was to hand over to us, or it died in between.
+
+        Its wishes are ours already, so what has not moved yet moves: it goes on, and ends here.
+        """
         lead = next((m.target for m in operation.moves if m.what == "arbiter"), "")
         took_s = round(max(0.0, now.wall - operation.wall), 3)
-        if lead == self.me:
-            step = Phase("leads", took_s, "arbiter", f"{self.me}, epoch {epoch_n(self.epoch)}")
+        who = f"{self.me}, epoch {epoch_n(self.epoch)}"
+        handed = any(p.name == LEAD_PHASE for p in operation.phases)
+        if handed and lead == self.me:
+            step = Phase("leads", took_s, "arbiter", who)
             ended = replace(
                 operation, state="done", took_s=took_s, phases=(*operation.phases, step)
             )
-        else:
+        elif handed:
             text = f"aborted: the leader changed, {self.me} leads now"
             ended = replace(operation, state="aborted", text=text, took_s=took_s)
+        else:
+            wishes = tuple(w for w in self.state.wishes if w.what in {m.what for m in operation.moves})
+            step = Phase("goes on under", took_s, "arbiter", who)
+            self._running = Running(
+                replace(operation, phases=(*operation.phases, step)), Order(wishes, operation.moves, "" if lead == self.me else lead), now
+            )
+            log.warning("operation=%s %s goes on under arbiter=%s", operation.id, operation.act, self.me)
+            return
         log.info("operation=%s %s took_s=%.2f", ended.id, ended.state, took_s)
         self._store(ended)
 

@@ -111,3 +111,9 @@ def test_an_operation_is_followed_until_it_has_ended():
     leader = Leader(["a1"], arbiters.connect)
     assert leader.outcome(Operation("1", "failover", state="running"), 5.0, lambda _: None) == ended
     assert isinstance(arbiters.asked[0][1], OperationAsk)
+
+
+def test_an_operation_that_the_next_leader_does_not_know_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("console.leader.UNKNOWN_S", 0.3)
+    leader = Leader(["a1"], Arbiters(a1=Operations("a1")).connect)
+    assert leader.outcome(Operation("1", "failover", state="running"), 20.0, lambda _: None).state == "lost"

@@ -192,6 +192,24 @@ def test_the_next_leader_knows_the_pause():
     assert any("paused by ann" in p for p in second.role.report().problems)
 
 
+def test_the_next_leader_goes_on_with_what_was_ordered_and_says_how_it_ended():
+    first = led()
+    first.operate("failover", "scheduler-master")
+    data = first.role.documents.content("operations")
+    second = Stage("arbiter-spare")
+    second.run(5.0)
+    second.lead(2000)
+    second.role.documents.put("operations", data)
+    second.role.desk.lead(2000)
+    second.run(0.5)
+    assert second.known("1").state == "running" and second.placed.scheduler == "scheduler-spare"
+    assert len(second.role.handle(OperationAsk(), second.now).operations) == 1
+    second.owner("scheduler-spare", 301)
+    second.run(1.0)
+    assert second.known("1").state == "done"
+    assert second.operate("failover", "scheduler-master", id="1").state == "done"
+
+
 def test_work_is_given_back_after_the_hold_down():
     stage = Stage("arbiter-spare", failback_hold="10", failback="hold_down")
     stage.silent |= {"scheduler-master", "arbiter-master"}

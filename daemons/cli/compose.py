@@ -29,8 +29,8 @@ from daemons.net.spawn import WorkerPool
 from daemons.net.supervise import Supervisor, daemon_argv
 from daemons.net.transport import serve
 from daemons.net.witness import WitnessService
-from daemons.roles.documents_kept import KeptDocuments
 from daemons.roles.keeper import Keeper
+from daemons.roles.keeping.documents_kept import KeptDocuments
 from daemons.roles.role import Role
 from daemons.wire.messages import (
     Done,

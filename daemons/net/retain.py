@@ -2,7 +2,7 @@
 
 The one thing to know: each call is about one store and is carried out in a thread of its own, so a store
 that is slow or away costs its own copy and nobody's time. Which copy counts is the role's business
-(roles/shard_load.py, roles/store_sink.py).
+(roles/shard/load.py, roles/shard/store_sink.py).
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from daemons.model.cluster import Cluster, DaemonDef
-from daemons.roles.store_sink import Store
+from daemons.roles.shard.store_sink import Store
 from daemons.wire.messages import (
     Done,
     Failed,

@@ -14,14 +14,14 @@ from daemons.ha.dispatch import Seen, View, plan
 from daemons.ha.health import Health, Heard, judge
 from daemons.model.clock import Mono, Now
 from daemons.model.cluster import Cluster, DaemonDef, Epoch, epoch_n, roster_n
-from daemons.roles.compiled import Compiled
-from daemons.roles.configuring import Configuring
-from daemons.roles.documents import Documents
 from daemons.roles.keeper import voting_keepers
-from daemons.roles.operations_desk import Desk
+from daemons.roles.leader.compiled import Compiled
+from daemons.roles.leader.configuring import Configuring
+from daemons.roles.leader.documents import Documents
+from daemons.roles.leader.operations_desk import Desk
+from daemons.roles.leader.voter_change import VoterChange
 from daemons.roles.role import Call, Unexpected, Wait
 from daemons.roles.standing import Standing
-from daemons.roles.voter_change import VoterChange
 from daemons.wire.board import Convene, Gone, Revoke
 from daemons.wire.configuration import (
     Compile,

@@ -19,10 +19,10 @@ from daemons.ha.voterset import ENGINE
 from daemons.model.clock import Mono, Now
 from daemons.model.cluster import Cluster, DaemonDef, Epoch, ServerDef, config_floor, object_id
 from daemons.roles import votes_lost
-from daemons.roles.documents_kept import KeptDocuments
-from daemons.roles.lease_log import LeaseLog
+from daemons.roles.keeping.documents_kept import KeptDocuments
+from daemons.roles.keeping.lease_log import LeaseLog
+from daemons.roles.keeping.witness import Witness
 from daemons.roles.role import Call, Unexpected, Wait
-from daemons.roles.witness import Witness
 from daemons.wire.board import (
     AskWitnesses,
     Convene,

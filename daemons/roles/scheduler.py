@@ -1,7 +1,7 @@
 """The scheduler: owns shards, decides when to check and what results mean.
 
 The one thing to know: nothing is done for a shard without its lease, asked again at each entry; who runs
-it is the roster's business (seat by seat, shard_seat.py), how it is run is `OwnedShard`'s (owned.py).
+it is the roster's business (seat by seat, shard/seat.py), how it is run is `OwnedShard`'s (shard/owned.py).
 """
 
 from collections.abc import Callable
@@ -10,17 +10,17 @@ from daemons.model.clock import Now
 from daemons.model.cluster import Cluster
 from daemons.model.objects import Key
 from daemons.model.status import Status
-from daemons.roles.borrowing import Borrowing
 from daemons.roles.highest import Highest
-from daemons.roles.moving import Parted
-from daemons.roles.owned import OwnedShard
 from daemons.roles.patience import Patience
 from daemons.roles.role import Call, Unexpected, Wait
-from daemons.roles.shard_handing import TICK_S as SWITCHING_TICK_S
-from daemons.roles.shard_seat import ShardSeat
+from daemons.roles.shard.borrowing import Borrowing
+from daemons.roles.shard.handing import TICK_S as SWITCHING_TICK_S
+from daemons.roles.shard.moving import Parted
+from daemons.roles.shard.owned import OwnedShard
+from daemons.roles.shard.seat import ShardSeat
+from daemons.roles.shard.store_sink import Store
+from daemons.roles.shard.stores_watch import StoresWatch
 from daemons.roles.standing import Standing
-from daemons.roles.store_sink import Store
-from daemons.roles.stores_watch import StoresWatch
 from daemons.wire.claims import ClaimsAsk
 from daemons.wire.messages import (
     Accepted,

@@ -6,7 +6,7 @@ import pytest
 
 from daemons.model.cluster import Cluster, DaemonDef, ModuleDef, ServerDef
 from daemons.net.retain import Retainer, open_retention
-from daemons.roles.shard_load import joined
+from daemons.roles.shard.load import joined
 from daemons.wire.messages import Done, Failed, Fenced, Load, Restored, Save, Saved
 from daemons.wire.stores import Probe, StoresAsk
 from retention.api import Unavailable

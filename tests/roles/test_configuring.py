@@ -6,8 +6,8 @@ import msgspec
 
 from daemons.model.cluster import Cluster
 from daemons.model.objects import ShardDef
-from daemons.roles.configuring import FIRST_LOOK_S, RETRY_S, Configuring
-from daemons.roles.documents import Documents
+from daemons.roles.leader.configuring import FIRST_LOOK_S, RETRY_S, Configuring
+from daemons.roles.leader.documents import Documents
 from daemons.roles.role import Call
 from daemons.wire.configuration import (
     CONFIG_VERSION,

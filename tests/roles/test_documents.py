@@ -6,8 +6,8 @@ from hashlib import sha256
 import pytest
 
 from daemons.model.clock import Mono, Now, Wall
-from daemons.roles.documents import MAJORITY_S, Documents
-from daemons.roles.documents_kept import STORE_S, KeptDocuments
+from daemons.roles.keeping.documents_kept import STORE_S, KeptDocuments
+from daemons.roles.leader.documents import MAJORITY_S, Documents
 from daemons.roles.role import Call, Wait
 from daemons.wire.documents import DocSeen, Keep, Kept, Recall, Recalled, StoreDocument
 from daemons.wire.messages import (

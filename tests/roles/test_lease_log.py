@@ -7,7 +7,7 @@ import pytest
 from daemons.ha.lease import Held
 from daemons.model.clock import Mono, Now, Wall
 from daemons.model.cluster import epoch
-from daemons.roles.lease_log import LeaseLog
+from daemons.roles.keeping.lease_log import LeaseLog
 
 FIRST, SECOND = epoch(1, 1, 0), epoch(1, 2, 2)
 

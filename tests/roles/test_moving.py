@@ -5,8 +5,8 @@ import msgspec
 from daemons.model.check import Result
 from daemons.model.objects import Host, Service
 from daemons.model.status import Ack
-from daemons.roles import moving, owned
 from daemons.roles.role import Wait
+from daemons.roles.shard import moving, owned
 from daemons.wire.messages import (
     Batch,
     Beat,

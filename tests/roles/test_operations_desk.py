@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from daemons.roles.documents import LEASE
+from daemons.roles.leader.documents import LEASE
 from daemons.wire.board import Pause
 from daemons.wire.documents import Keep, Kept
 from daemons.wire.messages import Done, LeaseSeen, Report, ShardHeld

@@ -3,8 +3,8 @@
 import msgspec
 
 from daemons.model.check import Result
-from daemons.roles.borrowing import LEFT_S
 from daemons.roles.role import Wait
+from daemons.roles.shard.borrowing import LEFT_S
 from daemons.wire import codec
 from daemons.wire.messages import Done, Lent, Load, NotMine, Save, Shutdown, TakeBroks
 from daemons.wire.stores import Probe

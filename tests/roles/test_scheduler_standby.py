@@ -1,6 +1,6 @@
 """The standby scheduler: a whole copy first, then delta by delta; and it takes over from the copy alone."""
 
-from daemons.roles import shard_sinks
+from daemons.roles.shard import standby_sink
 from daemons.wire.codec import decode_delta
 from daemons.wire.messages import (
     Copied,
@@ -46,7 +46,7 @@ def test_a_standby_gets_a_whole_copy_and_then_every_delta():
 
 
 def test_a_whole_copy_comes_in_parts(monkeypatch):
-    monkeypatch.setattr(shard_sinks, "PAGE_BYTES_MAX", 100_300)
+    monkeypatch.setattr(standby_sink, "PAGE_BYTES_MAX", 100_300)
     stage = pair()
     stage.run(2.0)
     parts = [
@@ -194,7 +194,7 @@ def test_log_lines_that_every_broker_has_are_records_no_more():
 
 
 def test_a_broker_that_wants_states_gets_a_snapshot_page_by_page_and_then_deltas(monkeypatch):
-    monkeypatch.setattr("daemons.roles.brok_desk.PAGE_BYTES", 200)
+    monkeypatch.setattr("daemons.roles.shard.brok_desk.PAGE_BYTES", 200)
     stage = pair()
     stage.fail(1)
     stage.run(0.5)
@@ -222,7 +222,7 @@ def test_a_broker_that_wants_states_gets_a_snapshot_page_by_page_and_then_deltas
 
 
 def test_a_broker_whose_log_lines_are_gone_is_told_of_the_gap(monkeypatch):
-    monkeypatch.setattr("daemons.roles.brok_ring.LINES_MAX", 2)
+    monkeypatch.setattr("daemons.roles.shard.brok_ring.LINES_MAX", 2)
     stage = pair()
     for code in (2, 0, 2, 0, 2, 0):
         stage.result(stage.borrow(), code)

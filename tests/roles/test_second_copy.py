@@ -5,7 +5,7 @@ import pytest
 from daemons.ha.claims import ClaimRegister
 from daemons.model.cluster import Cluster, ServerDef
 from daemons.model.objects import Contact, Globals, Way
-from daemons.roles.outbox import REPEATS_MAX
+from daemons.roles.shard.outbox import REPEATS_MAX
 from daemons.wire.claims import ActionClaim, ActionsEnded, ClaimActions, ClaimsAsk
 from daemons.wire.messages import ClaimedAction, Failed, Fenced, Ran
 from tests.roles.stage import Stage, body

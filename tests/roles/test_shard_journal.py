@@ -1,8 +1,8 @@
 """When a delta is durable, and what a slow or broken store costs: nothing but its own copy."""
 
 from daemons.model.clock import Mono, Now, Wall
-from daemons.roles.shard_journal import ShardJournal
-from daemons.roles.store_sink import MISSED_MAX, WHOLE_AGAIN_S, Store
+from daemons.roles.shard.journal import ShardJournal
+from daemons.roles.shard.store_sink import MISSED_MAX, WHOLE_AGAIN_S, Store
 from daemons.wire.messages import Copied, Done, Failed, Replicate, Save, Saved
 from daemons.wire.stores import Probe
 

@@ -1,8 +1,9 @@
 """A big shard is made slice by slice: whoever beats, or asks, gets a turn in between."""
 
 from daemons.model.objects import Host, Service
-from daemons.roles import checks, owned, shard_state
 from daemons.roles.scheduler import MAKING_TICK_S, TICK_S
+from daemons.roles.shard import checks, owned
+from daemons.roles.shard import state as shard_state
 from daemons.wire.messages import Beat, Exchange, Load, NotMine, Replicate
 from tests.roles.stage import Stage, body
 

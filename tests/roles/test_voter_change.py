@@ -2,8 +2,8 @@
 
 from daemons.model.clock import Mono, Now, Wall
 from daemons.model.cluster import Cluster, ServerDef, epoch
+from daemons.roles.leader.voter_change import VoterChange
 from daemons.roles.role import Call
-from daemons.roles.voter_change import VoterChange
 from daemons.wire.board import Convene, VoterSet
 from daemons.wire.messages import Census, ServerSeen
 

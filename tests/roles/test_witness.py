@@ -1,7 +1,7 @@
 """The isolation test of one of two servers, by hand: when it says isolated, and when it cannot say."""
 
 from daemons.model.clock import Mono, Now, Wall
-from daemons.roles.witness import ASK_S, Witness
+from daemons.roles.keeping.witness import ASK_S, Witness
 from daemons.wire.board import AskWitnesses, Witnesses
 from daemons.wire.messages import Failed
 

@@ -23,11 +23,11 @@ import msgspec
 from daemons.model.check import Order, Result
 from daemons.roles.arbiter import Arbiter
 from daemons.roles.keeper import Keeper
-from daemons.roles.owned import OwnedShard
 from daemons.roles.poller import Poller
 from daemons.roles.reactionner import Reactionner
 from daemons.roles.scheduler import Scheduler
-from daemons.roles.shard_seat import ShardSeat
+from daemons.roles.shard.owned import OwnedShard
+from daemons.roles.shard.seat import ShardSeat
 from daemons.wire.codec import decode_delta
 from daemons.wire.messages import (
     Accepted,

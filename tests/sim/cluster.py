@@ -22,8 +22,8 @@ from daemons.model.objects import (
 )
 from daemons.roles.arbiter import Arbiter, Compiled
 from daemons.roles.broker import Broker
-from daemons.roles.documents_kept import KeptDocuments
 from daemons.roles.keeper import Keeper
+from daemons.roles.keeping.documents_kept import KeptDocuments
 from daemons.roles.poller import Poller
 from daemons.roles.reactionner import Reactionner
 from daemons.roles.receiver import Receiver

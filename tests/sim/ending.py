@@ -3,9 +3,9 @@
 from collections import Counter
 
 from daemons.model.status import HARD, Status
-from daemons.roles.owned import OwnedShard
 from daemons.roles.poller import Poller
 from daemons.roles.receiver import Receiver
+from daemons.roles.shard.owned import OwnedShard
 from tests.sim.checkers import LEASE, Checker, holders
 from tests.sim.cluster import KEYS, World
 from tests.sim.sender import Given, Sender

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from daemons.model.status import Status
-from daemons.roles.owned import OwnedShard
 from daemons.roles.scheduler import Scheduler
+from daemons.roles.shard.owned import OwnedShard
 from daemons.wire.messages import Restored
 from tests.sim.network import Node
 

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from daemons.model.check import Order, Result
 from daemons.model.cluster import DaemonDef
 from daemons.net.retain import Retainer
-from daemons.roles.store_sink import Store
+from daemons.roles.shard.store_sink import Store
 from daemons.wire.codec import decode_delta
 from daemons.wire.documents import DOCUMENT_VERSION, StoredDocument, StoreDocument
 from daemons.wire.messages import (

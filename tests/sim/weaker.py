@@ -14,12 +14,12 @@ from daemons.model.cluster import Epoch
 from daemons.roles.broker import Broker
 from daemons.roles.highest import Highest
 from daemons.roles.keeper import Keeper, voters_of
-from daemons.roles.owned import OwnedShard
 from daemons.roles.poller import Poller
 from daemons.roles.reactionner import Reactionner
 from daemons.roles.receiver import Receiver
 from daemons.roles.role import Call, Role, Wait
 from daemons.roles.scheduler import Scheduler
+from daemons.roles.shard.owned import OwnedShard
 from daemons.roles.standing import Standing
 from daemons.wire.messages import Accepted, Claimed, Fence, Lent, Message, Submit
 from retention.api import Saved

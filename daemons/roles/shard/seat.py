@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping
 from daemons.model.clock import Now
 from daemons.model.cluster import Epoch, epoch_n
 from daemons.model.objects import ShardBody
-from daemons.roles.borrowing import Borrowing
-from daemons.roles.owned import Inheritance, OwnedShard
 from daemons.roles.role import Call
-from daemons.roles.second_copy import ClaimsQuery
-from daemons.roles.shard_body import BodyFetch
-from daemons.roles.shard_copy import ShardCopy
-from daemons.roles.shard_handing import Coming, Leaving
-from daemons.roles.shard_load import Loading
-from daemons.roles.shard_state import Tokens
+from daemons.roles.shard.body import BodyFetch
+from daemons.roles.shard.borrowing import Borrowing
+from daemons.roles.shard.copy import ShardCopy
+from daemons.roles.shard.handing import Coming, Leaving
+from daemons.roles.shard.load import Loading
+from daemons.roles.shard.owned import Inheritance, OwnedShard
+from daemons.roles.shard.second_copy import ClaimsQuery
+from daemons.roles.shard.state import Tokens
+from daemons.roles.shard.store_sink import Store
 from daemons.roles.standing import Standing
-from daemons.roles.store_sink import Store
 from daemons.wire.claims import ClaimsAsk, ClaimsKept
 from daemons.wire.messages import (
     Accepted,

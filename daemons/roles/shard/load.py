@@ -7,7 +7,7 @@ whose contents were in its memory before they came there; so a warm take-over re
 from daemons.model.clock import Now
 from daemons.model.cluster import Epoch
 from daemons.roles.role import Call
-from daemons.roles.store_sink import Store
+from daemons.roles.shard.store_sink import Store
 from daemons.wire.messages import Load, Message, Restored
 
 LOAD_S = 3.0

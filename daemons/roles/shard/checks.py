@@ -13,8 +13,8 @@ import msgspec
 from daemons.model.check import Order
 from daemons.model.clock import Mono, Now, Wall
 from daemons.model.cluster import Epoch
-from daemons.roles.command_lines import CommandLines
-from daemons.roles.shard_state import SLICE, Item, ShardState
+from daemons.roles.shard.command_lines import CommandLines
+from daemons.roles.shard.state import SLICE, Item, ShardState
 from daemons.rules.schedule import first_check, next_check
 from daemons.wire.messages import Chunk
 from daemons.wire.operations import HandOver, LentOut

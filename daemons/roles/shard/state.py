@@ -24,9 +24,9 @@ from daemons.model.objects import (
     Traits,
 )
 from daemons.model.status import ContactStatus, ShardStatus, Status
-from daemons.roles.moving import departed
-from daemons.roles.shard_journal import ShardJournal, record_bytes
-from daemons.roles.store_sink import Store
+from daemons.roles.shard.journal import ShardJournal, record_bytes
+from daemons.roles.shard.moving import departed
+from daemons.roles.shard.store_sink import Store
 from daemons.rules.timeperiod import ALWAYS, Period, compile_period
 
 _decode_status = msgspec.msgpack.Decoder(Status).decode

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from daemons.model.clock import Now, Wall
 from daemons.model.objects import Command, Contact, Host, Service
-from daemons.roles.shard_state import Item, ShardState
+from daemons.roles.shard.state import Item, ShardState
 from daemons.rules.macros import (
     contact_macros,
     environment,

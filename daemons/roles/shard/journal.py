@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from daemons.model.clock import Now
 from daemons.model.cluster import Epoch
-from daemons.roles.brok_ring import BrokRing, Formed
 from daemons.roles.role import Call
-from daemons.roles.shard_sinks import StandbySink
-from daemons.roles.store_sink import Store, StoreSink
+from daemons.roles.shard.brok_ring import BrokRing, Formed
+from daemons.roles.shard.standby_sink import StandbySink
+from daemons.roles.shard.store_sink import Store, StoreSink
 from daemons.wire.codec import encode
 from daemons.wire.messages import Delta, LogLine, Message, Replicate, Save
 from daemons.wire.stores import Probe

@@ -12,9 +12,9 @@ from hashlib import sha256
 from msgspec.structs import replace
 
 from daemons.model.clock import Mono, Now
-from daemons.roles.compiled import Compiled, compiled_of
-from daemons.roles.document_fetch import DocumentFetch
-from daemons.roles.documents import Documents
+from daemons.roles.leader.compiled import Compiled, compiled_of
+from daemons.roles.leader.document_fetch import DocumentFetch
+from daemons.roles.leader.documents import Documents
 from daemons.roles.role import Call
 from daemons.wire.configuration import (
     CONFIG_VERSION,

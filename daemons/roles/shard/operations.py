@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from daemons.model.clock import Now
 from daemons.model.status import OK, Ack, Downtime
-from daemons.roles.bookings import Bookings
-from daemons.roles.checks import Checks
-from daemons.roles.shard_state import Item, ShardState
-from daemons.roles.switches import group_keys
-from daemons.roles.tell import Teller
+from daemons.roles.shard.bookings import Bookings
+from daemons.roles.shard.checks import Checks
+from daemons.roles.shard.state import Item, ShardState
+from daemons.roles.shard.switches import group_keys
+from daemons.roles.shard.tell import Teller
 from daemons.rules.commands import COMMANDS, ExternalCommand
 from daemons.rules.notify import CUSTOM
 from daemons.wire.messages import Submitted

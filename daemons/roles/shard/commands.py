@@ -11,15 +11,15 @@ from msgspec import Struct, msgpack
 
 from daemons.model.clock import Now
 from daemons.model.objects import host_of
-from daemons.roles.apply import Consumer, Heard
-from daemons.roles.bookings import Bookings
-from daemons.roles.checks import Checks
-from daemons.roles.flaps import Flaps
-from daemons.roles.moving import GIVE_UP_S, departed_wall
-from daemons.roles.operations import Operations
-from daemons.roles.shard_state import Item, ShardState
-from daemons.roles.switches import SWITCHES, Switches
-from daemons.roles.tell import Teller
+from daemons.roles.shard.apply import Consumer, Heard
+from daemons.roles.shard.bookings import Bookings
+from daemons.roles.shard.checks import Checks
+from daemons.roles.shard.flaps import Flaps
+from daemons.roles.shard.moving import GIVE_UP_S, departed_wall
+from daemons.roles.shard.operations import Operations
+from daemons.roles.shard.state import Item, ShardState
+from daemons.roles.shard.switches import SWITCHES, Switches
+from daemons.roles.shard.tell import Teller
 from daemons.rules import lines
 from daemons.rules.commands import COMMANDS, ExternalCommand, Refused, parse
 from daemons.wire.messages import Submitted

@@ -7,8 +7,8 @@ when the ring starts too late.
 
 from daemons.model.clock import Now
 from daemons.model.cluster import Epoch
-from daemons.roles.brok_ring import BrokRing, Formed
 from daemons.roles.role import Call
+from daemons.roles.shard.brok_ring import BrokRing, Formed
 from daemons.wire.codec import encode
 from daemons.wire.messages import (
     PAGE_BYTES_MAX,

@@ -9,7 +9,7 @@ from typing import Literal
 
 from daemons.model.clock import Now
 from daemons.model.cluster import SERVERS_MAX, Epoch
-from daemons.roles.owned import OwnedShard
+from daemons.roles.shard.owned import OwnedShard
 from daemons.wire.operations import HandOver
 
 SWITCH_S = 1.0  # the last delta takes longer than that: go on, try again later

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from daemons.model.clock import Now
-from daemons.roles.shard_state import Item, ShardState
-from daemons.roles.tell import Teller
+from daemons.roles.shard.state import Item, ShardState
+from daemons.roles.shard.tell import Teller
 from daemons.rules import lines
 from daemons.rules.flapping import STARTED, STOPPED, after_result, recorded, thresholds
 from daemons.rules.notify import FLAPPING_DISABLED, FLAPPING_START, FLAPPING_STOP

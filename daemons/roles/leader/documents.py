@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from daemons.model.clock import Mono, Now
 from daemons.model.cluster import Epoch, epoch_n
-from daemons.roles.document_fetch import DocumentFetch
+from daemons.roles.leader.document_fetch import DocumentFetch
 from daemons.roles.role import Call
 from daemons.wire.documents import DocSeen, Keep, Kept, Recall
 from daemons.wire.messages import PAGE_BYTES_MAX, Census, Fenced, Message

@@ -7,8 +7,8 @@ next one comes, so that asking again, or an answer that was lost, changes nothin
 from collections.abc import Sequence
 
 from daemons.model.clock import Now
-from daemons.roles.owned import OwnedShard
 from daemons.roles.role import Wait
+from daemons.roles.shard.owned import OwnedShard
 from daemons.wire.messages import Chunk, Exchange, Lent, ShardEpoch
 
 UNHEARD_S = 15.0  # a poller that has not asked for so long is gone

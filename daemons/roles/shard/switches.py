@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from daemons.model.clock import Now
-from daemons.roles.flaps import Flaps
-from daemons.roles.shard_state import Item, ShardState
+from daemons.roles.shard.flaps import Flaps
+from daemons.roles.shard.state import Item, ShardState
 from daemons.rules.commands import COMMANDS, ExternalCommand
 from daemons.wire.messages import Submitted
 

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from daemons.model.clock import Now
 from daemons.model.objects import Key
 from daemons.model.status import Ack, Comment, Downtime
-from daemons.roles.shard_state import Item, ShardState
-from daemons.roles.tell import Teller
+from daemons.roles.shard.state import Item, ShardState
+from daemons.roles.shard.tell import Teller
 from daemons.rules import lines
 from daemons.rules.booked import (
     COMMENT_ACK,

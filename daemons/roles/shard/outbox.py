@@ -16,9 +16,9 @@ from daemons.ha.claims import SecondCopy, second_copy
 from daemons.ha.past import Past, past
 from daemons.model.clock import Now
 from daemons.model.cluster import Epoch
-from daemons.roles.command_lines import TAG
-from daemons.roles.second_copy import BEYOND_S, RUNS_S
-from daemons.roles.shard_state import ShardState
+from daemons.roles.shard.command_lines import TAG
+from daemons.roles.shard.second_copy import BEYOND_S, RUNS_S
+from daemons.roles.shard.state import ShardState
 from daemons.wire.claims import ClaimsKept
 from daemons.wire.messages import Action, Claimed, Ran, TakeActions
 from daemons.wire.operations import GivenOut, HandOver

@@ -8,11 +8,11 @@ from msgspec import Struct
 
 from daemons.model.clock import Now
 from daemons.model.status import HARD, OK, UP, Status
-from daemons.roles.bookings import Bookings
-from daemons.roles.checks import Checks
-from daemons.roles.flaps import Flaps
-from daemons.roles.shard_state import Item, ShardState
-from daemons.roles.tell import Teller
+from daemons.roles.shard.bookings import Bookings
+from daemons.roles.shard.checks import Checks
+from daemons.roles.shard.flaps import Flaps
+from daemons.roles.shard.state import Item, ShardState
+from daemons.roles.shard.tell import Teller
 from daemons.rules import lines
 from daemons.rules.booked import ack_after, begins_in_effect, comments_without_ack
 from daemons.rules.output import split, told

@@ -18,7 +18,7 @@ from daemons.ha.placement import in_step
 from daemons.ha.view import View, Wish, usable
 from daemons.model.clock import Now
 from daemons.model.cluster import Cluster, Epoch, epoch_n
-from daemons.roles.documents import Documents
+from daemons.roles.leader.documents import Documents
 from daemons.roles.role import Call
 from daemons.wire.board import Pause
 from daemons.wire.messages import Report

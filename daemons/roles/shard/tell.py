@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from daemons.model.clock import Now, Wall
 from daemons.model.objects import Way
 from daemons.model.status import UP, Told
-from daemons.roles.command_lines import CommandLines
-from daemons.roles.outbox import Outbox, Planned
-from daemons.roles.shard_state import Item, ShardState
+from daemons.roles.shard.command_lines import CommandLines
+from daemons.roles.shard.outbox import Outbox, Planned
+from daemons.roles.shard.state import Item, ShardState
 from daemons.rules import lines
 from daemons.rules.handlers import commands, wanted
 from daemons.rules.notify import (

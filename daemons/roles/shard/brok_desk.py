@@ -7,9 +7,9 @@ spare broker, or the broker of a new owner, goes on where the modules before it 
 from msgspec import Struct, msgpack
 
 from daemons.model.clock import Now
-from daemons.roles.brok_ring import ANSWER_BYTES, BrokRing, Position
-from daemons.roles.shard_sinks import cut
-from daemons.roles.shard_state import ShardState
+from daemons.roles.shard.brok_ring import ANSWER_BYTES, BrokRing, Position
+from daemons.roles.shard.standby_sink import cut
+from daemons.roles.shard.state import ShardState
 from daemons.wire.codec import encode
 from daemons.wire.messages import Broks, Delta, TakeBroks
 

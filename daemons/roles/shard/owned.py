@@ -14,22 +14,22 @@ from daemons.model.clock import Now
 from daemons.model.cluster import Epoch, epoch_n
 from daemons.model.objects import Key, ShardBody
 from daemons.model.status import Status
-from daemons.roles.apply import Consumer, Heard
-from daemons.roles.bookings import Bookings
-from daemons.roles.brok_desk import BrokDesk
-from daemons.roles.checks import Checks
-from daemons.roles.command_lines import CommandLines
-from daemons.roles.commands import Commands
-from daemons.roles.flaps import Flaps
-from daemons.roles.moving import KEPT_S, Moving, arrive, departed_wall, keys_of, newest
-from daemons.roles.moving import without as less
-from daemons.roles.outbox import Outbox
 from daemons.roles.role import Call
-from daemons.roles.second_copy import RUNS_S, ClaimsQuery
-from daemons.roles.shard_records import readable
-from daemons.roles.shard_state import SLICE, Item, ShardState, Tokens
-from daemons.roles.store_sink import Store
-from daemons.roles.tell import Teller
+from daemons.roles.shard.apply import Consumer, Heard
+from daemons.roles.shard.bookings import Bookings
+from daemons.roles.shard.brok_desk import BrokDesk
+from daemons.roles.shard.checks import Checks
+from daemons.roles.shard.command_lines import CommandLines
+from daemons.roles.shard.commands import Commands
+from daemons.roles.shard.flaps import Flaps
+from daemons.roles.shard.moving import KEPT_S, Moving, arrive, departed_wall, keys_of, newest
+from daemons.roles.shard.moving import without as less
+from daemons.roles.shard.outbox import Outbox
+from daemons.roles.shard.records import readable
+from daemons.roles.shard.second_copy import RUNS_S, ClaimsQuery
+from daemons.roles.shard.state import SLICE, Item, ShardState, Tokens
+from daemons.roles.shard.store_sink import Store
+from daemons.roles.shard.tell import Teller
 from daemons.wire.claims import ClaimsKept
 from daemons.wire.messages import Batch, Claimed, Message, Placed, Roster
 from daemons.wire.moves import DropMoved, Moved, TakeMoved

@@ -1,0 +1,1 @@
+"""The parts of a keeper beside its board: documents, the log of leases, the isolation test."""

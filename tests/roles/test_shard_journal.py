@@ -204,6 +204,27 @@ def test_a_store_that_came_back_empty_gets_everything_once():
     assert [save.whole for save in desk.saves("far")][-1] and desk.held["far"] == desk.all
 
 
+def test_a_store_that_came_back_empty_is_no_second_server_until_it_has_everything():
+    cache = Store("cache", "fourth")
+    desk = Desk(OWN, cache, standby="two")
+    answer = desk.answer
+
+    def forgetful(call):
+        said = answer(call)
+        part = isinstance(said, Saved) and desk.who(call) == "cache" and not call.message.whole
+        return Saved(1, 7, call.message.n, failed=("it knows a part only",)) if part else said
+
+    desk.answer = forgetful
+    desk.silent.add("own")
+    desk.touch("o/a", b"1")
+    desk.pass_s(0.3)  # the standby has it, and a cache whose part no new owner would take up
+    assert not desk.durable
+    desk.release("own")
+    assert desk.durable
+    desk.pass_s(7.0)
+    assert desk.saves("cache")[-1].whole and desk.journal.durability == "two servers"
+
+
 def test_a_store_that_lacks_too_much_gets_everything_and_holds_no_memory(monkeypatch):
     assert MISSED_MAX < 100_000
     desk = Desk(OWN, FAR)

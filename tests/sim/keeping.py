@@ -57,6 +57,22 @@ class Place(Struct):
         return position == NOWHERE or _result(value) >= position
 
 
+class Unkept:
+    """Since when the oldest result of each object that no place has waits."""
+
+    def __init__(self) -> None:
+        self._waits: dict[str, tuple[Position, float]] = {}
+
+    def waited_s(self, key: str, position: Position, places: list[Place], now_s: float, since_s: float = 0.0) -> float:
+        """Return how long the oldest unkept result of `key`, now at `position`, waits; no earlier than `since_s`."""
+        waits = self._waits.get(key)
+        if waits is not None and any(place.has(f"o/{key}", waits[0]) for place in places):
+            del self._waits[key]
+        if position == NOWHERE or any(place.has(f"o/{key}", position) for place in places):
+            return 0.0
+        return now_s - max(self._waits.setdefault(key, (position, now_s))[1], since_s)
+
+
 class Keeping:
     """Where records are kept, and what must be found again."""
 
@@ -67,7 +83,7 @@ class Keeping:
         self.lost: dict[str, str] = {}  # keys that were promised: why nobody has them any more
         self.lines: set[Position] = set()  # log lines that became durable
         self.lines_upto: Position = NOWHERE
-        self.unkept_s: dict[str, float] = {}  # objects whose last result is only in memory: since
+        self.unkept = Unkept()
         self.restless_s = 0.0
         self.read: dict[str, set[str]] = {}  # stores that answered, by scheduler instance
         self.copies: dict[str, Place] = {}  # what a scheduler instance has of its own when it takes up
@@ -155,7 +171,7 @@ class Keeping:
     def inherited(self, node: Node, owned: OwnedShard) -> None:
         """A new owner begins: I10, it has the newest there was, and what no place had is lost for good."""
         assert node.role is not None
-        self.unkept_s = {}
+        self.unkept = Unkept()
         read = self.read.pop(node.role.instance, set())
         mine = [place for place in self.places() if place.name in read]
         copy = self.copies.pop(node.role.instance, None)
@@ -197,13 +213,10 @@ class Keeping:
         now_s, places = self.sim.now_s, self.places()
         for key, item in owned.state.items.items():
             position = (item.status.applied_epoch, item.status.applied_seq)
-            if position == NOWHERE or any(place.has(f"o/{key}", position) for place in places):
-                self.unkept_s.pop(key, None)
-                continue
-            since_s = max(self.unkept_s.setdefault(key, now_s), self.restless_s + CALM_S)
-            if now_s - since_s > FLUSH_S:
+            waited_s = self.unkept.waited_s(key, position, places, now_s, self.restless_s + CALM_S)
+            if waited_s > FLUSH_S:
                 self.checker.broken(
-                    f"I10 result {position} of {key} is not kept {now_s - since_s:.1f} s after {node.name} took it"
+                    f"I10 result {position} of {key} is not kept {waited_s:.1f} s after {node.name} took it"
                 )
         for name, planned in owned.outbox._planned.items():
             key = f"a/{name}"

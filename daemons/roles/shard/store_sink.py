@@ -125,12 +125,14 @@ class StoreSink:
                 self._whole_mono = now.mono + self._whole_rest_s
                 self._whole_rest_s = min(2 * self._whole_rest_s, WHOLE_AGAIN_S_MAX)
             return
+        if answer.failed:  # it came back empty: a delta alone is nothing that a new owner would take up
+            self.trouble = "; ".join(answer.failed)
+            self.confirmed_n = 0
+            self._want_whole()
+            return
         self.confirmed_n = save.n
         self.away, self.trouble = False, ""
-        if answer.failed:  # it came back empty: a delta means nothing to it
-            self.trouble = "; ".join(answer.failed)
-            self._want_whole()
-        elif save.whole:
+        if save.whole:
             self._whole_mono = now.mono + WHOLE_AGAIN_S
             self._whole_rest_s = RETRY_S
 

@@ -7,6 +7,7 @@ here it is only asked.
 import getpass
 import secrets
 import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -178,9 +179,46 @@ def resume(files: tuple[str, ...], server: str, workdir: str, as_json: bool) -> 
     shinken resume
     """
     where = cluster_target(files, server, workdir)
-    operation = _asked(leader_of(where), order("resume"))
+    leader = leader_of(where)
+    try:
+        operation = leader.operate(order("resume"))
+    except NobodyLeads as error:  # the voters let nobody lead while they are paused
+        ended = _end_at_the_keepers(where)
+        if not ended:
+            _nobody(str(error))
+        click.echo(f"nobody leads: the pause is ended at the keepers of {', '.join(ended)}; waiting for a leader", err=True)
+        operation = resumed(leader)
     _show(operation, as_json)
     sys.exit(exit_code_of(operation))
+
+
+def resumed(leader: Leader) -> Operation:
+    """Return what a leader that has just begun says to `resume`: it has read by then that there was a pause."""
+    end = time.monotonic() + PATIENCE_S / 6
+    while True:
+        operation = _asked(leader, order("resume"))
+        if operation.state != "refused" or time.monotonic() >= end:
+            return operation
+        time.sleep(0.3)
+
+
+def _end_at_the_keepers(where: Target) -> list[str]:
+    """End the pause at every keeper that answers; return their servers."""
+    from console.feed import keepers
+    from daemons.net.client import Refused, Unreachable
+    from daemons.wire.board import Paused, Resume
+    from daemons.wire.codec import BadMessage, decode, encode
+
+    ended = []
+    for name, keeper in keepers(where.bundle, where.keys).items():
+        try:
+            if isinstance(decode(keeper.ask(encode(Resume(_actor())), 2.0)), Paused):
+                ended.append(name)
+        except (Unreachable, Refused, BadMessage):
+            continue
+        finally:
+            keeper.close()
+    return ended
 
 
 @click.command()

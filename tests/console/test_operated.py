@@ -3,6 +3,7 @@
 import pytest
 
 from console.leader import Leader, NobodyLeads
+from console.operate import resumed
 from console.operated import going_on, lines, seconds, victim
 from daemons.net.client import Unreachable
 from daemons.wire.codec import decode, encode
@@ -117,3 +118,13 @@ def test_an_operation_that_the_next_leader_does_not_know_is_not_waited_for(monke
     monkeypatch.setattr("console.leader.UNKNOWN_S", 0.3)
     leader = Leader(["a1"], Arbiters(a1=Operations("a1")).connect)
     assert leader.outcome(Operation("1", "failover", state="running"), 20.0, lambda _: None).state == "lost"
+
+
+def test_resume_waits_until_a_new_leader_has_read_what_was_paused():
+    answers = iter([Operation("1", "resume", state="refused"), Operation("1", "resume", state="done")])
+
+    class Begun:
+        def operate(self, order):
+            return next(answers)
+
+    assert resumed(Begun()).state == "done"

@@ -296,7 +296,7 @@ def _show(snapshot: Snapshot, as_json: bool, known: Operations | None = None) ->
     from console.plain import status_json
 
     if as_json:
-        click.echo(status_json(snapshot, going_on(known)))
+        click.echo(status_json(snapshot, going_on(known, snapshot)))
     else:
         click.echo(printed(page(snapshot, _width()), *_terminal()))
         for line in going_on_lines(known):

@@ -55,6 +55,9 @@ class Server(Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...] = ()  # as its keeper says them
     votes_only: bool = False  # it has no daemons
     machine: str = ""  # equal = one machine; "" = not known
+    paused_s: float = 0.0  # until the pause that its vote keeps ends; 0 = none
+    paused_by: str = ""
+    paused_why: str = ""
 
 
 class Daemon(Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from console.facts import Snapshot
 from daemons.wire.operations import Move, Operation, Operations, Waiting
 
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|d)?", re.IGNORECASE)
@@ -80,10 +81,13 @@ def as_dict(operation: Operation) -> dict[str, Any]:
     }
 
 
-def going_on(known: Operations | None) -> dict[str, Any]:
-    """Return the fields of `shinken status --json` about operations; nulls when nobody leads."""
+def going_on(known: Operations | None, snapshot: Snapshot | None = None) -> dict[str, Any]:
+    """Return the fields of `shinken status --json` about operations; nulls when nobody leads.
+
+    A pause is then as the keepers of `snapshot` know it.
+    """
     if known is None:
-        return {"pause": None, "failback": None, "last_operation": None}
+        return {"pause": _kept_pause(snapshot), "failback": None, "last_operation": None}
     pause = known.pause
     return {
         "pause": {
@@ -105,6 +109,18 @@ def going_on(known: Operations | None) -> dict[str, Any]:
             for w in known.waiting
         ],
         "last_operation": as_dict(known.operations[-1]) if known.operations else None,
+    }
+
+
+def _kept_pause(snapshot: Snapshot | None) -> dict[str, Any] | None:
+    paused = max(snapshot.servers, key=lambda s: s.paused_s) if snapshot else None
+    if paused is None or not paused.paused_s:
+        return None
+    return {
+        "left_s": round(paused.paused_s, 1),
+        "until_wall": None,
+        "by": paused.paused_by,
+        "reason": paused.paused_why,
     }
 
 

@@ -36,6 +36,7 @@ def problems_of(snapshot: Snapshot) -> tuple[Problem, ...]:
         return (_nobody(snapshot),)
     found = [
         *_servers(snapshot),
+        *_paused(snapshot),
         *_leaders(snapshot),
         *_shards(snapshot),
         *_roles(snapshot),
@@ -281,6 +282,18 @@ def _clocks(snapshot: Snapshot) -> Iterator[Problem]:
             f"clocks differ: {last.name} is {last.ahead_s - first.ahead_s:.0f} s ahead of {first.name}",
             "run an NTP client on both: leases do not need it, logs and time periods do",
             last.name,
+        )
+
+
+def _paused(snapshot: Snapshot) -> Iterator[Problem]:
+    """A pause as the keepers keep it: it holds also when nobody leads who could tell of it."""
+    longest = max(snapshot.servers, key=lambda s: s.paused_s)
+    if longest.paused_s > 0:
+        text = f"paused for {longest.paused_s:.0f} s more by {longest.paused_by}: {longest.paused_why}"
+        yield Problem(
+            "warning" if snapshot.leader else "critical",
+            f"{text}; nothing is taken over until then",
+            "shinken resume ends the pause now",
         )
 
 

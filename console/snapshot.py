@@ -45,6 +45,7 @@ def _server(cluster: Cluster, name: str, address: str, heard: Mapping[str, Heard
     health, why = keeper_health(name, heard)
     known = mine.census is not None and mine.age_s <= FRESH_S
     census = mine.census if known else None
+    pause = census.pause if census else None
     return Server(
         name=name,
         address=address,
@@ -58,6 +59,9 @@ def _server(cluster: Cluster, name: str, address: str, heard: Mapping[str, Heard
         problems=census.problems if census else (),
         votes_only=any(s.name == name and s.voter_only for s in cluster.servers),
         machine=census.machine if census else "",
+        paused_s=max(0.0, pause.left_s - mine.age_s) if pause else 0.0,
+        paused_by=pause.by if pause else "",
+        paused_why=pause.reason if pause else "",
     )
 
 

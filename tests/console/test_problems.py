@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from console.facts import Heard, Problem, Severity, Snapshot
 from console.snapshot import snapshot
 from daemons.model.cluster import Cluster, ServerDef
+from daemons.wire.board import Pause
 from daemons.wire.messages import Report, ShardHeld
 from tests.console.fakes import (
     CLUSTER,
@@ -202,3 +203,13 @@ def test_a_server_that_only_votes_is_shown_as_such_and_missed_for_its_vote() -> 
     small = ServerDef("server9", "10.0.0.9", 9, voter_only=True)
     found = snapshot(replace(CLUSTER, servers=(*CLUSTER.servers, small)), healthy())
     assert [s.name for s in found.servers if s.votes_only] == ["server9"]
+
+
+def test_a_pause_is_told_from_the_keepers_also_when_nobody_leads() -> None:
+    heard = {
+        name: replace(h, census=replace(h.census, pause=Pause(1, 1, 90.0, "ann", "cables"))) if h.census else h
+        for name, h in healthy().items()
+    }
+    problem = one(told(heard), "paused for")
+    assert "by ann: cables; nothing is taken over until then" in problem.text
+    assert "shinken resume" in problem.fix

@@ -118,10 +118,15 @@ class Keeping:
         if not places:
             what = f"{key} {position}" if position != NOWHERE else key
             self.checker.broken(f"W {what} leaves {node.name} before it is kept")
-        two = self._two_servers(places)
+        two = self._two_servers([*places, *self._had(owned.epoch, key, position)])
         if owned.journal.durability == "two servers" and not two and self._copy_lives(owned):
             self.checker.broken(f"I6 {key} leaves {node.name}, is said to be on two servers, is in {places}")
         self._promise(node, owned, key, position)
+
+    def _had(self, epoch: int, key: str, position: Position) -> list[str]:
+        """Return the shared store if it had this whole and has forgotten it since: the owner cannot know."""
+        kept = self.checker.world.services.shared.forgotten.get(STORED)
+        return [SHARED] if kept and kept.epoch >= epoch and Place(SHARED, kept.records, 0).has(key, position) else []
 
     def _two_servers(self, places: list[str]) -> bool:
         """Whether these are on two servers; the store that is shared is on one of its own."""

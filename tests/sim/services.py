@@ -29,7 +29,7 @@ from daemons.wire.messages import (
     Submitted,
 )
 from retention.api import Loaded, Records, Saved, Unavailable
-from retention.memory import MemoryRetention
+from retention.memory import Kept, MemoryRetention
 from tests.sim import weaker
 from tests.sim.network import Node, Service, Slow
 
@@ -85,6 +85,7 @@ class SharedStore(MemoryRetention):
         super().__init__({}, lambda: world.sim.now_s)
         self.world = world
         self.away = False
+        self.forgotten: dict[str, Kept] = {}  # what it had whole before it last forgot
 
     def load(self, shard: str) -> Loaded | None:
         """Return what is here, unless away."""
@@ -102,6 +103,7 @@ class SharedStore(MemoryRetention):
 
     def forget(self) -> None:
         """Come back empty."""
+        self.forgotten.update({name: kept for name, kept in self._kept.items() if not kept.partial})
         self._kept.clear()
 
     def _may_fail(self) -> None:

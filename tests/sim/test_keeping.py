@@ -1,9 +1,12 @@
-"""The checker's clock for results that nobody keeps: it must neither cry wolf nor sleep."""
+"""The checker of what is kept must neither cry wolf nor sleep."""
 
 import msgspec
+import pytest
 
 from daemons.model.status import Status
-from tests.sim.keeping import Place, Unkept
+from tests.sim.checkers import Violation
+from tests.sim.history import History
+from tests.sim.keeping import SHARD, STORED, Place, Unkept
 
 ENCODE = msgspec.msgpack.Encoder().encode
 
@@ -27,3 +30,20 @@ def test_a_newer_result_does_not_hide_that_none_is_kept():
     for n in range(5):
         waited_s = unkept.waited_s("h1", (7, 2 + n), has(1), 10.0 + n)
     assert waited_s == 4.0
+
+
+def test_a_store_that_forgot_after_it_had_a_delta_is_excused_and_one_that_never_had_it_is_not():
+    history = History(1)
+    world, keeping = history.world, history.checker.keeping
+    world.begin()
+    world.sim.run(7.5, history.checker)
+    (node,) = (world.sim.nodes[name] for name in history.checker.owners)
+    assert history.checker.owners[node.name].journal.durability == "two servers"
+    shared, key = world.services.shared, "l/only-here"
+    world.services.disk(node.name).store._kept[STORED].records[key] = b"line"
+    with pytest.raises(Violation, match=f"I6 {key}"):
+        keeping.left(node, key)
+    shared._kept[STORED].records[key] = b"line"
+    shared.forget()
+    assert STORED not in shared._kept and world.sim.nodes["scheduler-9"].role.seats[SHARD].copy.epoch
+    keeping.left(node, key)

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from daemons.roles.leader.documents import LEASE
 from daemons.wire.board import Pause
 from daemons.wire.documents import Keep, Kept
-from daemons.wire.messages import Done, LeaseSeen, Report, ShardHeld
+from daemons.wire.messages import Done, LeaseSeen, NotMine, Report, ShardHeld
 from daemons.wire.operations import HandLead, Operate, Operation, OperationAsk
 from tests.roles.test_arbiter import Stage as ArbiterStage
 
@@ -267,3 +267,13 @@ def test_forcing_names_what_may_be_lost():
     stage.operate("pause", for_s=600.0, reason="work", id="p")
     refused = stage.operate("failover", "scheduler-spare", to="scheduler-master", id="2")
     assert refused.state == "refused" and "dead" in refused.text
+
+
+def test_a_leader_that_has_just_begun_asks_to_be_asked_again():
+    stage = Stage()
+    stage.epoch = 900
+    stage.run(0.3)
+    answer = stage.role.handle(Operate("1", "failover", "scheduler-master", actor="ann"), stage.now)
+    assert isinstance(answer, NotMine)
+    stage.lead().run(1.5)
+    assert stage.operate("failover", "scheduler-master").state == "running"

@@ -21,7 +21,7 @@ from daemons.model.cluster import Cluster, Epoch, epoch_n
 from daemons.roles.leader.documents import Documents
 from daemons.roles.role import Call
 from daemons.wire.board import Pause
-from daemons.wire.messages import Report
+from daemons.wire.messages import NotMine, Report
 from daemons.wire.operations import (
     Failover,
     HandLead,
@@ -203,14 +203,17 @@ class Desk:
 
     # -- operators
 
-    def operate(self, asked: Operate, now: Now) -> Operation:
-        """Carry out what is asked, or say what it would do. The same id is answered with what became of it."""
+    def operate(self, asked: Operate, now: Now) -> Operation | NotMine:
+        """Carry out what is asked, or say what it would do. The same id is answered with what became of it.
+
+        NotMine: ask again, what the leader before knew is not read yet.
+        """
         known = self._known(asked.id)
         if known is not None:
             return known
         view = self._view
         if view is None or not self._loaded:
-            return _refused(asked, now, "the leader has just begun: try again in a second")
+            return NotMine("the leader has just begun")
         match asked.act:
             case "pause":
                 return self._pause(asked, now)

@@ -272,7 +272,8 @@ def test_forcing_names_what_may_be_lost():
 def test_a_leader_that_has_just_begun_asks_to_be_asked_again():
     stage = Stage()
     stage.epoch = 900
-    stage.run(0.3)
+    while not stage.role.leading:
+        stage.run(0.1)
     answer = stage.role.handle(Operate("1", "failover", "scheduler-master", actor="ann"), stage.now)
     assert isinstance(answer, NotMine)
     stage.lead().run(1.5)

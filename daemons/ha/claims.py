@@ -1,8 +1,9 @@
 """Who claimed which action: a keeper's memory of it, and what many such memories prove together.
 
 The one thing to know: an action is started after a majority of the voters noted its claim, and a new
-owner reads so many voters that it meets each such majority. Memory is enough: what a keeper forgot at
-a restart it does not vouch for, and in its first seconds its note counts for nobody.
+owner reads so many voters that it meets each such majority. Of two voters one alone may have let start
+what the other does not know, so both must be read. Memory is enough: what a keeper forgot at a restart
+it does not vouch for, and in its first seconds its note counts for nobody.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,7 +34,12 @@ def majority(voters: int) -> int:
 
 
 def enough(voters: int) -> int:
-    """Return how many voters must be read to meet every majority of them."""
+    """Return how many voters must be read to know every claim that was won.
+
+    That meets each majority of them. Of two both: one that is alone wins a claim (`Ballot.won`).
+    """
+    if voters == 2:
+        return 2
     return voters - majority(voters) + 1 if voters else 0
 
 
@@ -97,7 +103,7 @@ class ClaimRegister:
                 del noted[action_id]
 
     def ask(
-        self, asked: ClaimsAsk, promised: Epoch, voters: Voters, now_mono: float
+        self, asked: ClaimsAsk, promised: Epoch, voters: Voters, now_mono: float, *, alone: bool = False
     ) -> ClaimsKept | Fenced:
         """Return the claims of a shard; from now on nothing below the asking owner's epoch is noted."""
         shard = self._shard(asked.shard)
@@ -107,7 +113,7 @@ class ClaimRegister:
         self._forget_old(shard, now_mono)
         claims = tuple(noted.claim for noted in shard.noted.values())
         remembers_s = now_mono - shard.since_mono
-        return ClaimsKept(self._server, asked.shard, claims, remembers_s, voters[1], voters[0])
+        return ClaimsKept(self._server, asked.shard, claims, remembers_s, voters[1], voters[0], alone)
 
     def _shard(self, shard: int) -> _Shard:
         return self._shards.setdefault(shard, _Shard(self._since_mono))
@@ -140,6 +146,7 @@ class SecondCopy(Struct, frozen=True):
 
     whole: bool = False  # every claim that a majority ever noted is among `claims`
     claims: Mapping[str, tuple[ActionClaim, ...]] = {}  # by id, as different keepers have them
+    parted: bool = False  # one of two voters is silent: it may know of claims for an owner on its side
 
 
 def second_copy(answers: Iterable[ClaimsKept], needed_s: float) -> SecondCopy:
@@ -152,7 +159,8 @@ def second_copy(answers: Iterable[ClaimsKept], needed_s: float) -> SecondCopy:
     voters = newest_voters((answer.voter_set, answer.voters) for answer in heard)
     old = {answer.server for answer in heard if answer.remembers_s >= needed_s}
     whole = bool(voters) and len(old.intersection(voters)) >= enough(len(voters))
-    return SecondCopy(whole, claims)
+    parted = len(voters) == 2 and not {answer.server for answer in heard}.issuperset(voters)
+    return SecondCopy(whole, claims, parted)
 
 
 def newest_voters(heard: Iterable[Voters]) -> tuple[int, ...]:

@@ -1,7 +1,8 @@
 """What became of a shard's actions under former owners, from every copy that could be read.
 
 The one thing to know: a reactionner's journal says what it began; the keepers' claims say it for one
-that is silent. Only when all claims are known does "claimed nowhere" mean "never begun".
+that is silent. Only when all claims are known does "claimed nowhere" mean "never begun". Of two servers
+that are parted the other may have had an owner and reactionners that nobody here has heard of.
 """
 
 from collections.abc import Mapping
@@ -61,4 +62,4 @@ def past(journals: Mapping[str, Claimed | None], second: SecondCopy) -> Past:
                 )
     everybody = all(journal is not None for journal in journals.values())
     last = max((e.epoch for found in entries.values() for e in found.values()), default=0)
-    return Past(entries, everybody or second.whole, last)
+    return Past(entries, (everybody and not second.parted) or second.whole, last)

@@ -330,12 +330,13 @@ class Keeper:
         # With an engine as board the keepers do not vote, and note claims all the same.
         noting = tuple(v for v in board.claims.voters if v in self.by_index) or tuple(self.by_index)
         voters: Voters = (board.voter.voter_set, noting)
+        alone = len(noting) == 2 and self._out_of_touch(board, now)
         if isinstance(message, ClaimsAsk):
-            return register.ask(message, promised, voters, now.mono)
+            return register.ask(message, promised, voters, now.mono, alone=alone)
         return register.claim(
             message, promised, voters, now.mono,
             counts=now.mono >= board.voter.quarantine and not board.voter.wants_copies(),
-            alone=len(noting) == 2 and self._out_of_touch(board, now),
+            alone=alone,
         )  # fmt: skip
 
     def _out_of_touch(self, board: Board, now: Now) -> bool:

@@ -75,3 +75,4 @@ class ClaimsKept(Struct, frozen=True, array_like=True, tag=True):
     remembers_s: float = 0.0
     voters: tuple[int, ...] = ()
     voter_set: int = 0
+    alone: bool = False  # of two voters, and the other is out of touch: it will hardly answer

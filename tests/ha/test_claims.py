@@ -37,9 +37,9 @@ def kept(register: ClaimRegister, epoch: int = 6, now: float = 60.0) -> ClaimsKe
 
 
 @pytest.mark.parametrize(
-    ("voters", "most", "read"), [(0, 0, 0), (1, 1, 1), (2, 2, 1), (3, 2, 2), (4, 3, 2), (5, 3, 3)]
+    ("voters", "most", "read"), [(0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 2, 2), (4, 3, 2), (5, 3, 3)]
 )
-def test_whoever_reads_enough_voters_meets_every_majority(voters, most, read):
+def test_whoever_reads_enough_voters_meets_every_claim_that_was_won(voters, most, read):
     assert (majority(voters), enough(voters)) == (most, read)
     assert not voters or most + read > voters
 
@@ -169,6 +169,20 @@ def test_a_silent_reactionners_claim_is_known_from_the_keepers():
 
 def test_without_enough_keepers_a_silent_reactionner_may_have_begun_anything():
     assert not past({"r1": None}, second_copy([answered(0)], 40.0)).untouched("a", 5)
+
+
+def half(server: int, *claims: ActionClaim) -> ClaimsKept:
+    return ClaimsKept(server, 1, claims, 100.0, (0, 1), 1)
+
+
+def test_of_two_keepers_that_are_parted_one_proves_nothing():
+    """The other side may have had an owner, and a reactionner there that its own keeper alone let run."""
+    other_sides_reactionner_is_off_the_roster = {"r1": Claimed(1)}
+    alone = past(other_sides_reactionner_is_off_the_roster, second_copy([half(0)], 40.0))
+    both = past(other_sides_reactionner_is_off_the_roster, second_copy([half(0), half(1)], 40.0))
+
+    assert not alone.untouched("a", 5)
+    assert both.untouched("a", 5)
 
 
 def test_what_a_reactionner_has_given_back_is_no_claim_whatever_keepers_still_say():

@@ -296,8 +296,13 @@ class Checker:
             self.keeping.loaded(node, load.store, answer)
 
     def disk_lost(self, node: Node) -> None:
-        """What `node` had on its disk is gone, and nobody expects it to know."""
+        """What `node` had on its disk is gone, and nobody expects it to know.
+
+        Not what it obeyed either: of two parted servers the other never heard of that epoch.
+        """
         self.epochs = {key: epoch for key, epoch in self.epochs.items() if key[0] != node.name}
+        self.rosters.pop(node.name, None)
+        self.obeyed.pop(node.name, None)
 
     # -- satellites
 

@@ -43,7 +43,7 @@ PROTECTIONS = (
     # who may act
     Protection("live-lease", "a voter grants what another holds", "I1"),
     Protection("persist", "disks forget what they are told", "I3", 0, ("keeper*10", "crash*6")),
-    Protection("quarantine", "a voter grants at once after its start", "I1", 1, ("part*6", "keeper*10", "heal*3"), only=True),
+    Protection("quarantine", "a voter grants at once after its start", "I1", 41, ("part*6", "keeper*10", "heal*3"), only=True),
     Protection("vouching", "a keeper vouches for what acts on", "I1 I2", 3),
     Protection("progress", "a keeper renews for daemons that hang", "P", 0, ("hang*5",)),
     Protection("lease-check", "who held a lease acts on after its end", "I1 I2", 3),
@@ -61,6 +61,7 @@ PROTECTIONS = (
 )  # fmt: skip
 
 
+@pytest.mark.timeout(600)  # after a change of the roles the seed must be searched for anew
 @pytest.mark.parametrize("protection", PROTECTIONS, ids=[p.name for p in PROTECTIONS])
 def test_a_protection_that_is_taken_away_is_missed(protection):
     for seed in (protection.seed, *range(SEEDS)):

@@ -40,5 +40,7 @@ class ClaimsQuery:
 
     @property
     def settled(self) -> bool:
-        """Enough have answered, or nobody is left to be heard."""
-        return self._heard.keys() >= self._asked or second_copy(self.answers, RUNS_S).whole
+        """Enough have answered, or nobody is left who is likely to."""
+        if self._heard.keys() >= self._asked or any(answer.alone for answer in self.answers):
+            return True
+        return second_copy(self.answers, RUNS_S).whole

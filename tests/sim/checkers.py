@@ -181,8 +181,6 @@ class Checker:
                     if not 0 <= role.running <= role.capacity or role.kept > role.kept_max:
                         self.broken(f"Q {node.name} runs {role.running} checks, keeps {role.kept}")
                 case Reactionner():
-                    if role._serves:
-                        self.serving.add((node.name, node.life))
                     if len(role._held) > role.capacity:
                         self.broken(f"Q {node.name} holds {len(role._held)} actions")
                 case Scheduler() if node.name in self.owners and not node.paused:
@@ -244,6 +242,8 @@ class Checker:
                 if epoch < self.rosters.get(node.name, 0) and not node.name.startswith("arbiter"):
                     self.broken(f"I2 {node.name} follows a roster of epoch {epoch} after {self.rosters[node.name]}")
                 self.rosters[node.name] = max(epoch, self.rosters.get(node.name, 0))
+                if isinstance(node.role, Reactionner) and node.role._serves:  # a coarse look may miss it
+                    self.serving.add((node.name, node.life))
             case Fence(_, epoch), Claimed(_, actions):
                 self.obeyed[node.name] = max(epoch, self.obeyed[node.name])
                 self.named[node.name].update(entry.id for entry in actions)

@@ -73,6 +73,7 @@ def faults(servers: Servers, since: float) -> list[str]:
     ],
 )
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_role_is_moved_and_given_back_under_load(servers: Servers, name: str, to: str) -> None:
     _moved_and_back(servers, name, to)
 

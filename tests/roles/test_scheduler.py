@@ -241,6 +241,17 @@ def test_a_store_that_knows_a_newer_owner_stops_this_one():
     assert one.seats[1].owned is None
 
 
+def test_who_was_told_of_a_newer_epoch_claims_above_it():
+    stage = Stage()
+    one = stage.start()
+    stage.store.position = (10**9, 1)
+    stage.result(stage.borrow(), 2)
+    stage.run(1.2)
+    stage.mono += 1.0
+    want = one.seats[1].want(stage.now)
+    assert want is not None and want.fenced_by == 10**9
+
+
 def test_a_store_that_is_away_holds_nobody_up_and_is_caught_up():
     stage = Stage()
     stage.start()

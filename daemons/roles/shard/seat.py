@@ -163,13 +163,13 @@ class ShardSeat:
         return ShardHeld(self.shard, version, epoch, phase, *position)
 
     def want(self, now: Now) -> Want | None:
-        """Return the lease that this seat wants to get or keep."""
+        """Return the lease that this seat wants to get or keep; under an epoch above all it was told of."""
         if self._roster is None or now.mono < self._back_mono:
             return None
         if self.mine and not self._leaving:
-            return (
-                Want(self.lease, self._roster.epoch, self._roster.n) if self.bodies.body else None
-            )
+            if self.bodies.body is None:
+                return None
+            return Want(self.lease, self._roster.epoch, self._roster.n, self._spent)
         if self.owned is not None and (self._drain_mono is not None or not self._leaving):
             return Want(self.lease, self._roster.epoch, self._roster.n)
         return None

@@ -39,6 +39,7 @@ def test_two_servers_and_etcd_lose_one_without_a_degraded_time(layout: Layout, t
     assert outcome.findings.first_check_s <= 10
 
 
+@pytest.mark.long
 def test_a_server_that_freezes_and_goes_on_is_obeyed_by_nobody(layout: Layout) -> None:
     outcome = _drilled(layout, "freeze")
 

@@ -179,8 +179,9 @@ class Memcached:
         self.server.inside(write)
 
     def pids(self) -> list[int]:
-        """Return its processes, by their numbers on its server."""
-        return [int(pid) for pid in self.server.sh("pgrep -x memcached || true").split()]
+        """Return its processes that live, by their numbers on its server; one that ended may wait to be reaped."""
+        found = self.server.sh("ps -C memcached -o pid=,stat= || true").splitlines()
+        return [int(pid) for pid, state in map(str.split, found) if not state.startswith("Z")]
 
     def kill(self) -> None:
         """SIGKILL it."""

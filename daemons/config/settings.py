@@ -17,6 +17,14 @@ _SECONDS = (
     "host_check_timeout",
     "notification_timeout",
     "event_handler_timeout",
+    "service_freshness_check_interval",
+    "host_freshness_check_interval",
+    "additional_freshness_latency",
+    "cached_host_check_horizon",
+    "cached_service_check_horizon",
+    "ocsp_timeout",
+    "ochp_timeout",
+    "perfdata_timeout",
 )
 _MINUTES = ("max_service_check_spread", "max_host_check_spread")
 _PERCENT = (
@@ -44,6 +52,19 @@ _FLAGS = (
     "log_passive_checks",
     "no_event_handlers_during_downtimes",
     "enable_environment_macros",
+    "check_service_freshness",
+    "check_host_freshness",
+    "check_for_orphaned_services",
+    "check_for_orphaned_hosts",
+    "enable_predictive_host_dependency_checks",
+    "enable_predictive_service_dependency_checks",
+    "soft_state_dependencies",
+    "translate_passive_host_checks",
+    "use_aggressive_host_checking",
+    "obsess_over_services",
+    "obsess_over_hosts",
+    "process_performance_data",
+    "enable_problem_impacts_states_change",
 )
 _TEXTS = (
     "use_timezone",
@@ -51,7 +72,12 @@ _TEXTS = (
     "global_service_event_handler",
     "illegal_macro_output_chars",
     "date_format",
+    "ocsp_command",
+    "ochp_command",
+    "service_perfdata_command",
+    "host_perfdata_command",
 )
+_COUNTS = ("max_plugins_output_length", "timeout_exit_status")
 
 
 def settings_of(settings: list[Setting], complaints: Complaints) -> dict[str, str]:
@@ -94,10 +120,9 @@ def globals_of(settings: dict[str, str]) -> Globals:
     for key in _TEXTS:
         if key in settings:
             changed[key] = settings[key]
-    if "max_plugins_output_length" in settings:
-        changed["max_plugins_output_length"] = int(
-            number(settings["max_plugins_output_length"]) or 0
-        )
+    for key in _COUNTS:
+        if key in settings:
+            changed[key] = int(number(settings[key]) or 0)
     return Globals(**changed)  # type: ignore[arg-type]  # keys and types are the tables above
 
 

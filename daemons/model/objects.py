@@ -7,7 +7,16 @@ Durations are seconds: `interval_length` has been applied.
 
 from msgspec import Struct
 
-Key = str  # "web1" for a host, "web1;http" for a service; unique in a cluster
+from daemons.model.relations import (
+    CheckModulation,
+    Dependency,
+    Escalation,
+    ImpactModulation,
+    MacroModulation,
+    ResultModulation,
+    RuleNode,
+)
+from daemons.model.relations import Key as Key
 
 
 def service_key(host: str, description: str) -> Key:
@@ -18,6 +27,35 @@ def service_key(host: str, description: str) -> Key:
 def host_of(key: Key) -> str:
     """Return the host name in the key of a host or service."""
     return key.partition(";")[0]
+
+
+class Snapshot(Struct, frozen=True, array_like=True):
+    """A command that is run while an object is not well, and whose output is kept as an event."""
+
+    command: str  # "name!arg1"
+    criteria: tuple[str, ...]  # letters of the states that call for it
+    interval_s: float
+    period: str = ""  # "" = always
+
+
+class MaintenanceCheck(Struct, frozen=True, array_like=True):
+    """A check of its own that says whether an object is in maintenance (not OK = it is)."""
+
+    command: str
+    check_interval_s: float
+    retry_interval_s: float
+    period: str = ""  # "" = always
+    enabled: bool = True
+
+
+class BusinessRuleSettings(Struct, frozen=True, array_like=True, kw_only=True):
+    """How the result of a business rule is told."""
+
+    output_template: str = ""
+    smart_notifications: bool = False
+    downtime_as_ack: bool = False
+    host_notification_options: tuple[str, ...] = ()  # put on the hosts in the rule; () = theirs
+    service_notification_options: tuple[str, ...] = ()
 
 
 class Traits(Struct, frozen=True, array_like=True, kw_only=True):
@@ -57,7 +95,23 @@ class Traits(Struct, frozen=True, array_like=True, kw_only=True):
     groups: tuple[str, ...] = ()  # host groups or service groups it is a member of
     custom: dict[str, str] = {}  # custom variables by upper-case name without the underscore
     shown: dict[str, str] = {}  # notes, notes_url, action_url, icon_image ...: for macros and front ends
-    rest: dict[str, str] = {}  # every other resolved attribute, for later rules
+    rest: dict[str, str] = {}  # every other resolved attribute, for front ends
+    # names of what is in the shard's body, in the order in which they are asked
+    escalations: tuple[str, ...] = ()
+    result_modulations: tuple[str, ...] = ()
+    check_modulations: tuple[str, ...] = ()
+    macro_modulations: tuple[str, ...] = ()
+    impact_modulations: tuple[str, ...] = ()
+    time_to_orphanage_s: float = 300.0  # 0 = an order lent out is never given up
+    initial_output: str = ""
+    labels: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()  # names of its templates, ancestors too
+    priority: int = 100
+    snapshot: "Snapshot | None" = None
+    maintenance_period: str = ""  # "" = none
+    maintenance_check: "MaintenanceCheck | None" = None
+    business: "BusinessRuleSettings | None" = None  # of an object whose check is a business rule
+    host_dependency_enabled: bool = True  # services
 
 
 class Host(Struct, frozen=True, array_like=True):
@@ -182,6 +236,32 @@ class Globals(Struct, frozen=True, array_like=True, kw_only=True):
     illegal_macro_output_chars: str = ""
     date_format: str = ""
     settings: dict[str, str] = {}  # the main file as written
+    check_service_freshness: bool = True
+    check_host_freshness: bool = True
+    service_freshness_check_interval_s: float = 60.0
+    host_freshness_check_interval_s: float = 60.0
+    additional_freshness_latency_s: float = 15.0
+    check_for_orphaned_services: bool = True
+    check_for_orphaned_hosts: bool = True
+    cached_host_check_horizon_s: float = 0.0
+    cached_service_check_horizon_s: float = 0.0
+    enable_predictive_host_dependency_checks: bool = True
+    enable_predictive_service_dependency_checks: bool = True
+    soft_state_dependencies: bool = False
+    translate_passive_host_checks: bool = True
+    use_aggressive_host_checking: bool = False
+    timeout_exit_status: int = 2
+    obsess_over_services: bool = False
+    obsess_over_hosts: bool = False
+    ocsp_command: str = ""
+    ochp_command: str = ""
+    ocsp_timeout_s: float = 15.0
+    ochp_timeout_s: float = 15.0
+    process_performance_data: bool = True
+    service_perfdata_command: str = ""
+    host_perfdata_command: str = ""
+    perfdata_timeout_s: float = 5.0
+    enable_problem_impacts_states_change: bool = False
 
 
 class ShardBody(Struct, frozen=True, array_like=True, kw_only=True):
@@ -201,6 +281,13 @@ class ShardBody(Struct, frozen=True, array_like=True, kw_only=True):
     contactgroups: tuple[Group, ...] = ()
     macros: dict[str, str] = {}  # USER1 -> value
     globals: Globals = Globals()
+    escalations: tuple[Escalation, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
+    result_modulations: tuple[ResultModulation, ...] = ()
+    check_modulations: tuple[CheckModulation, ...] = ()
+    macro_modulations: tuple[MacroModulation, ...] = ()
+    impact_modulations: tuple[ImpactModulation, ...] = ()
+    rules: dict[Key, RuleNode] = {}  # business rules, by the object they are the check of
 
 
 class ShardDef(Struct, frozen=True):

@@ -113,6 +113,16 @@ class Status(Struct, array_like=True, kw_only=True, gc=False):
     comments: tuple[Comment, ...] = ()
     # what operators changed at run time: attribute name -> value, as text; wins over configuration
     modified: dict[str, str] = {}
+    # numbers that macros show: of the last change of state, and of the present problem
+    event_id: int = 0
+    last_event_id: int = 0
+    problem_id: int = 0
+    last_problem_id: int = 0
+    last_perfdata: str = ""
+    last_snapshot_wall: float = 0.0
+    maintenance_id: int = 0  # downtime made by maintenance_period or its check, 0 = none
+    stale: bool = False  # its check in force was asked for because no result came (freshness)
+    impact_state: int = -1  # its own state while a problem elsewhere hides it, -1 = not hidden
 
     @property
     def downtime_depth(self) -> int:
@@ -136,3 +146,5 @@ class ShardStatus(Struct, array_like=True, kw_only=True):
     modified: dict[str, str] = {}  # global switches changed at run time
     commands_seen: tuple[str, ...] = ()  # ids of the newest external commands applied, oldest first
     created_wall: float = 0.0
+    next_event_id: int = 1
+    next_problem_id: int = 1

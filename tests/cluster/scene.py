@@ -153,12 +153,26 @@ class Outcome(Struct, frozen=True):
     def missed(self) -> tuple[str, ...]:
         """Pass lines of extra figures that are not kept, as sentences."""
         found = []
-        for line in self.lines:
+        for line in self._not_kept():
             values = self.figures.get(line.name, [])
-            if not values or not 0 <= at(values, line.of) <= line.limit:
-                said = f"{at(values, line.of):.3g}" if values else "not measured"
-                found.append(f"{line.name}: {line.of} {said} {line.unit}, pass line {line.limit:g} {line.unit}")
+            said = f"{at(values, line.of):.3g}" if values else "not measured"
+            found.append(f"{line.name}: {line.of} {said} {line.unit}, pass line {line.limit:g} {line.unit}")
         return tuple(found)
+
+    @property
+    def only_slow(self) -> bool:
+        """Whether nothing is wrong but that something took longer than its pass line: the machine may be busy."""
+        missed = self._not_kept()
+        return bool(missed) and not self.wrong and all(
+            line.unit == "s" and 0 < at(self.figures.get(line.name, []), line.of) < FOREVER for line in missed
+        )
+
+    def _not_kept(self) -> list[Line]:
+        figures = self.figures
+        return [
+            line for line in self.lines
+            if not figures.get(line.name) or not 0 <= at(figures[line.name], line.of) <= line.limit
+        ]  # fmt: skip
 
 
 def at(values: Sequence[float], of: str) -> float:

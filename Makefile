@@ -12,7 +12,7 @@ SEEDS ?= 200
 ARGS := $(CONFIG) $(if $(SERVER),--server $(SERVER)) $(if $(WORKDIR),--workdir $(WORKDIR))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo start stop status restart verify test test-deps lint types imports cluster scorecard soak sim bench check fmt clean
+.PHONY: help setup demo start stop status restart verify test test-deps lint types imports cluster scorecard soak sim bench coverage mutation check fmt clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,7 +74,14 @@ sim: $(READY) ## the whole cluster in one process under faults, SEEDS=200
 bench: $(READY) ## cost per check, loading, memory (minutes; ONLY=p1|p4|p10|scale|spawn)
 	@$(BIN)/python -m tests.bench $(ONLY)
 
+coverage: $(READY) ## the rules' branches that no test takes (none may be left)
+	@$(BIN)/coverage run -m pytest -q -n 0 tests/rules
+	@$(BIN)/coverage report
+
+mutation: $(READY) ## mistakes planted in the rules, one by one: how many the tests catch (ONLY=daemons.rules.state*; half an hour)
+	@$(BIN)/python -m tools.mutation $(ONLY)
+
 check: lint types imports test sim ## everything that CI runs
 
 clean: ## remove caches and the virtual environment
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	@rm -rf $(VENV) mutants .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

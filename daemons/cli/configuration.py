@@ -32,13 +32,16 @@ MEMORY_BYTES = 8 << 30  # of address space that the child may use
 ERRORS_MAX = 50  # of one compilation; the rest is for `shinken verify`
 
 
-def read_configuration(files: Sequence[str], reader: Read = read) -> Loaded:
-    """Return what `files` say, with every complaint about them."""
+def read_configuration(files: Sequence[str], reader: Read = read, time_zone: str = "") -> Loaded:
+    """Return what `files` say, with every complaint about them.
+
+    `time_zone` is that of the server where they were written, "" = this one: in force without use_timezone.
+    """
     installed = [e.name for group in GROUPS for e in entry_points(group=group)]
     collecting = gc.isenabled()
     gc.disable()  # a hundred thousand objects, all of which stay: looking for garbage costs a tenth
     try:
-        loaded = load(list(files), reader, installed)
+        loaded = load(list(files), reader, installed, time_zone or local_time_zone())
     finally:
         if collecting:
             gc.enable()
@@ -95,7 +98,8 @@ def compile_document(document: bytes) -> CompiledShards:
         bundle = files_of(head)
     except BadBundle as error:
         return CompiledShards(document, errors=(str(error),))
-    return _compiled(read_configuration(bundle.main, replay(bundle)), document, head.files_hash)
+    loaded = read_configuration(bundle.main, replay(bundle), head.time_zone)
+    return _compiled(loaded, document, head.files_hash)
 
 
 def compile_child(words: Sequence[str]) -> int:

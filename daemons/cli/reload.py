@@ -121,7 +121,7 @@ def _changes(committed: Committed, loaded: Loaded) -> Changes | None:
         files = files_of(committed.head)
     except BadBundle:
         return None
-    old = read_configuration(files.main, replay(files))
+    old = read_configuration(files.main, replay(files), committed.head.time_zone)
     return changes(old, loaded) if old.good and old.cluster is not None else None
 
 

@@ -19,7 +19,7 @@ from daemons.config.periods import periods_of
 from daemons.config.realms import Realms
 from daemons.config.templates import Prototype, Templates, is_registered, templates_of
 from daemons.config.traits import CONTACT_ATTRS, FROM_HOST, SHOWN, Known, TraitsTable
-from daemons.config.values import number, words
+from daemons.config.values import number, words, yes
 from daemons.model.objects import (
     Command,
     Contact,
@@ -217,6 +217,7 @@ class _Linker:
                 timeout_s,
                 _tag(attrs.get("poller_tag")),
                 _tag(attrs.get("reactionner_tag")),
+                bool(yes(attrs.get("enable_environment_macros", ""))),
             )
         return tuple(found[name] for name in sorted(found))
 

@@ -20,7 +20,7 @@ from daemons.config.lint import lint
 from daemons.config.modules import Modules
 from daemons.config.realms import Realms, realms_of
 from daemons.config.schema import ILLEGAL_NAME_CHARS
-from daemons.config.settings import globals_of, settings_of
+from daemons.config.settings import globals_of, in_zone, settings_of
 from daemons.config.shards import Cut, cut
 from daemons.config.templates import is_registered, templates_of
 from daemons.model.cluster import ROLES, Cluster
@@ -54,10 +54,13 @@ class Loaded(Struct, kw_only=True):
         return self._shards
 
 
-def load(paths: Sequence[str], read: Read, installed: Collection[str] = ()) -> Loaded:
+def load(
+    paths: Sequence[str], read: Read, installed: Collection[str] = (), time_zone: str = ""
+) -> Loaded:
     """Return what the files at `paths` (the `-c` arguments, in order) say.
 
-    `installed` are module types that this system does not bring and this machine has.
+    `installed` are module types that this system does not bring and this machine has; `time_zone` is in force
+    where the main file has no use_timezone.
     """
     complaints = Complaints()
     lexed, files = _lex(paths, read, complaints)
@@ -68,7 +71,8 @@ def load(paths: Sequence[str], read: Read, installed: Collection[str] = ()) -> L
     cluster = _cluster(lexed, realms, settings, installed, complaints)
     illegal = settings.get("illegal_object_name_chars", ILLEGAL_NAME_CHARS)
     tags = {tag for d in cluster.daemons if d.role == "poller" for tag in d.tags if tag}
-    objects = link(lexed, globals_of(settings), realms, illegal, tags, complaints)
+    globals = in_zone(globals_of(settings), time_zone, complaints)
+    objects = link(lexed, globals, realms, illegal, tags, complaints)
     complain_of_realms(objects, bonds_of(objects), partial(_where_of_host, lexed), complaints)
     lint(cluster, realms, set(objects.realms), complaints)
     return Loaded(

@@ -4,10 +4,13 @@ The one thing to know: what is not set keeps the default of `Globals`; a bad val
 and then treated as not set.
 """
 
+from msgspec.structs import replace
+
 from daemons.config.complain import Complaints, did_you_mean
 from daemons.config.lexer import Setting
 from daemons.config.schema import IGNORED, MAIN, MAIN_RENAMED, ONE_OF, OURS
 from daemons.config.values import number, wrong, yes
+from daemons.model.clock import known_zone
 from daemons.model.objects import Globals
 
 INCLUDES = frozenset({"cfg_file", "cfg_dir", "resource_file", "triggers_dir"})
@@ -126,6 +129,23 @@ def globals_of(settings: dict[str, str]) -> Globals:
     return Globals(**changed)  # type: ignore[arg-type]  # keys and types are the tables above
 
 
+def in_zone(globals: Globals, time_zone: str, complaints: Complaints) -> Globals:
+    """Return `globals` with the time zone of the machine unless the main file names one.
+
+    It is written down, and not asked for by each scheduler, so that a period means the same after a take-over.
+    """
+    if globals.use_timezone or not time_zone:
+        return globals
+    if not known_zone(time_zone):
+        complaints.warning(
+            f"the time zone of this machine, '{time_zone}', is no name of the time zone database: UTC is used",
+            "",
+            "set use_timezone in the main file",
+        )
+        return globals
+    return replace(globals, use_timezone=time_zone)
+
+
 def _wrong(key: str, value: str) -> str:
     if problem := wrong(_KNOWN[key], value):
         return problem
@@ -135,4 +155,6 @@ def _wrong(key: str, value: str) -> str:
         return "is negative"
     if key == "interval_length" and not number(value):
         return "is not at least 1"
+    if key == "use_timezone" and not known_zone(value):
+        return "is no name of the time zone database, like Europe/Paris"
     return ""

@@ -1,6 +1,8 @@
 """Time as data. Nothing below `daemons.net` reads a clock; it is handed a `Now`."""
 
+from functools import lru_cache
 from typing import NewType
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
 
@@ -13,3 +15,18 @@ class Now(Struct, frozen=True):
 
     mono: Mono
     wall: Wall
+
+
+@lru_cache(maxsize=64)
+def zone_of(name: str) -> ZoneInfo:
+    """Return a time zone by its name in the time zone database; "" is UTC. Raises what `ZoneInfo` raises."""
+    return ZoneInfo(name or "UTC")
+
+
+def known_zone(name: str) -> bool:
+    """Return whether this machine knows the time zone `name`; "" is UTC."""
+    try:
+        zone_of(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True

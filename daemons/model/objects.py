@@ -177,6 +177,7 @@ class Command(Struct, frozen=True, array_like=True):
     timeout_s: float = -1.0  # -1 = the global one
     poller_tag: str = ""
     reactionner_tag: str = ""
+    enable_environment_macros: bool = False  # for this command, whatever the main file says
 
 
 class TimePeriod(Struct, frozen=True, array_like=True):

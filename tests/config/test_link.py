@@ -259,11 +259,19 @@ def test_a_contact_is_one_way_and_may_share_others() -> None:
         ),
         (
             "define timeperiod{\ntimeperiod_name z\nsunday 25:00-26:00\n}\n",
-            "t.cfg:3: timeperiod z: '25:00-26:00': there is no 25:00",
+            "t.cfg:3: timeperiod z: '25:00-26:00': a day ends at 24:00",
         ),
         (
             "define timeperiod{\ntimeperiod_name z\nsomeday 00:00-24:00\n}\n",
-            "t.cfg:3: timeperiod z: 'someday 00:00-24:00' is not a day or date and times",
+            "t.cfg:3: timeperiod z: 'someday' is no weekday, date, month and day, day N, or weekday N of a month",
+        ),
+        (
+            "define timeperiod{\ntimeperiod_name z\nmondey 2 00:00-24:00\n}\n",
+            "t.cfg:3: timeperiod z: 'mondey 2' is no weekday, date, month and day, day N, or weekday N of a month",
+        ),
+        (
+            "define timeperiod{\ntimeperiod_name z\nday 45 00:00-24:00\n}\n",
+            "t.cfg:3: timeperiod z: 'day 45': '45' must be a number from 1 to 31, or negative",
         ),
         (
             "define timeperiod{\ntimeperiod_name z\nexclude y\n}\n",
@@ -321,3 +329,14 @@ def test_100_services_of_one_template_share_one_traits() -> None:
 
     assert len(found.objects.services) == 100
     assert len(found.objects.traits) == 2
+
+
+def test_a_date_that_is_in_no_calendar_is_a_warning() -> None:
+    text = "define timeperiod{\ntimeperiod_name z\n2027-02-28 - 2027-02-30 00:00-24:00\n}\n"
+
+    found = loaded(text, BASE)
+
+    assert errors(found) == []
+    assert "t.cfg:3: warning: timeperiod z: there is no day 2027-02-30 in the calendar" in [
+        str(c) for c in found.complaints
+    ]

@@ -175,3 +175,27 @@ def test_ten_thousand_hosts_and_a_hundred_thousand_services_load(tmp_path: Path)
     assert (found.counts["host"], found.counts["service"]) == (10_000, 100_000)
     assert len(found.objects.traits) <= 102
     assert found.shards[0][0].services == 100_000
+
+
+@pytest.mark.parametrize(
+    ("said", "machine", "zone", "complaints"),
+    [
+        ("", "Europe/Vienna", "Europe/Vienna", []),
+        ("use_timezone=Asia/Tokyo\n", "Europe/Vienna", "Asia/Tokyo", []),
+        ("", "", "", []),
+        ("", "CET-1CEST", "", [
+            ("warning", "the time zone of this machine, 'CET-1CEST', is no name of the time zone database: UTC is used"),
+        ]),
+        ("use_timezone=Mars/Olympus\n", "", "", [
+            ("error", "use_timezone 'Mars/Olympus' is no name of the time zone database, like Europe/Paris"),
+        ]),
+    ],
+)  # fmt: skip
+def test_without_use_timezone_periods_are_meant_in_the_time_zone_of_the_machine(
+    said: str, machine: str, zone: str, complaints: list[tuple[str, str]]
+) -> None:
+    found = load(["m.cfg"], reader({"m.cfg": said + "cluster_name=c\n"}), time_zone=machine)
+
+    assert found.objects.globals.use_timezone == zone
+    about = [(c.severity, c.text) for c in found.complaints if "time zone" in c.text]
+    assert about == complaints

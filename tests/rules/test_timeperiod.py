@@ -80,6 +80,8 @@ def test_every_documented_form_of_days(days, inside, outside):
         ("monday - friday", "00:00-24:00"),
         ("day 1 - monday 3", "00:00-24:00"),
         ("day 1 / x", "00:00-24:00"),
+        ("day 1 / 0", "00:00-24:00"),
+        ("day ٣", "00:00-24:00"),
         ("monday", "9-17"),
         ("monday", "09:00-25:00"),
         ("monday", "09:60-10:00"),
@@ -93,9 +95,43 @@ def test_what_cannot_be_read_is_refused_with_the_words_it_was_written_in(days, t
     assert repr(days) in str(refused.value) or repr(times) in str(refused.value)
 
 
-def test_an_unknown_time_zone_is_refused():
-    with pytest.raises(BadRange):
-        period(("monday", "09:00-17:00"), zone="Mars/Olympus")
+def test_what_cannot_be_read_stops_no_shard_and_an_unknown_time_zone_is_utc():
+    when = period(("someday", "09:00-17:00"), ("monday", "09:00-17:00"), zone="Mars/Olympus")
+
+    assert covers(when, at("2026-11-23 09:00")) and not covers(when, at("2026-11-23 08:59"))
+    assert next_start(period(("someday", "09:00-17:00")), at("2026-11-23 09:00")) is None
+
+
+@pytest.mark.parametrize(
+    ("days", "inside", "outside"),
+    [
+        ("day 25 - 5", "2026-12-05", "2026-12-06"),
+        ("day 25 - 5", "2026-12-25", "2026-12-24"),
+        ("day 25 - 5", "2027-01-05", "2027-01-06"),
+        ("day -2 - 1", "2027-03-01", "2027-03-02"),
+        ("day -2 - 1", "2027-02-27", "2027-02-26"),
+        ("july 20 - 10", "2027-07-10", "2027-07-11"),
+        ("july 20 - 10", "2027-07-20", "2027-07-19"),
+        ("friday -1 - monday 1", "2026-12-07", "2026-12-08"),
+        ("friday -1 - monday 1", "2026-11-27", "2026-11-26"),
+        ("thursday -1 november - monday 1 march", "2027-03-01", "2027-03-02"),
+    ],
+)
+def test_a_range_that_ends_before_it_begins_ends_in_the_next_month_or_year(days, inside, outside):
+    when = period((days, "00:00-24:00"))
+
+    assert covers(when, at(f"{inside} 12:00"))
+    assert not covers(when, at(f"{outside} 12:00"))
+
+
+def test_a_day_that_a_month_has_not_is_left_out_and_a_range_to_it_ends_with_the_month():
+    assert not covers(period(("day 31", "00:00-24:00")), at("2026-11-30 12:00"))
+    assert not covers(period(("february 29", "00:00-24:00")), at("2027-02-28 12:00"))
+    assert not covers(period(("thursday 5", "00:00-24:00")), at("2026-11-26 12:00"))
+    assert not covers(period(("2027-02-30", "00:00-24:00")), at("2027-03-02 12:00"))
+    assert covers(period(("2027-02-20 - 2027-02-30", "00:00-24:00")), at("2027-02-28 12:00"))
+    assert not covers(period(("2027-02-20 - 2027-02-30", "00:00-24:00")), at("2027-03-01 12:00"))
+    assert covers(period(("thursday 4 - 5", "00:00-24:00")), at("2026-11-30 12:00"))
 
 
 def test_the_most_exact_entry_of_a_day_counts_alone():

@@ -371,7 +371,7 @@ MAIN: dict[str, AttrType] = {
         enable_flap_detection enable_notifications enable_predictive_host_dependency_checks
         enable_predictive_service_dependency_checks enable_problem_impacts_states_change
         execute_host_checks execute_service_checks graceful_enabled hard_ssl_name_check
-        human_timestamp_log idontcareaboutsecurity log_event_handlers log_external_commands
+        host_down_disable_service_checks human_timestamp_log idontcareaboutsecurity log_event_handlers log_external_commands
         log_host_retries log_initial_states log_notifications log_passive_checks
         log_service_retries no_event_handlers_during_downtimes obsess_over_hosts
         obsess_over_services passive_host_checks_are_soft process_performance_data
@@ -394,7 +394,7 @@ MAIN: dict[str, AttrType] = {
         date_format global_host_event_handler global_service_event_handler
         host_perfdata_command host_perfdata_file host_perfdata_file_processing_command
         host_perfdata_file_template http_backend http_proxy illegal_macro_output_chars
-        illegal_object_name_chars local_log lock_file log_archive_path modules_dir ochp_command
+        illegal_object_name_chars service_check_timeout_state local_log lock_file log_archive_path modules_dir ochp_command
         ocsp_command pack_distribution_file prefix resource_file secret server_cert server_key
         service_perfdata_command service_perfdata_file service_perfdata_file_processing_command
         service_perfdata_file_template shinken_group shinken_user state_retention_file
@@ -438,6 +438,7 @@ ONE_OF: dict[str, tuple[str, ...]] = {
     "split_policy": ("takeover", "hold"),
     "failback": ("hold_down", "manual", "never"),
     "on_ambiguous": ("resend", "skip"),
+    "service_check_timeout_state": ("o", "w", "c", "u"),
 }
 
 MAIN_RENAMED = {
@@ -451,7 +452,14 @@ MAIN_RENAMED = {
 
 # Nagios keys that are read and have no effect (Shinken accepts them with a notice).
 IGNORED = attributes(
-    """admin_email admin_pager bare_update_checks check_for_updates check_result_path
+    """admin_email admin_pager allow_empty_hostgroup_assignment auth_file bare_update_check
+    bare_update_checks check_for_updates check_result_path check_workers daemon_dumps_core
+    enable_page_tour enable_failure_prediction host_perfdata_process_empty_results
+    host_skip_check_dependency_status loadctl_options log_current_states nagios_binary_path
+    query_socket retention_scheduling_horizon service_perfdata_process_empty_results
+    service_reaper_frequency service_skip_check_dependency_status
+    service_skip_check_host_down_status service_skip_check_parent_status temp_path
+    time_change_threshold website_url
     check_result_reaper_frequency child_processes_fork_twice command_check_interval debug_file
     debug_level debug_verbosity event_broker_options external_command_buffer_slots
     free_child_process_memory host_inter_check_delay_method log_file max_check_result_file_age

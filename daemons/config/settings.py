@@ -68,6 +68,7 @@ _FLAGS = (
     "obsess_over_hosts",
     "process_performance_data",
     "enable_problem_impacts_states_change",
+    "host_down_disable_service_checks",
 )
 _TEXTS = (
     "use_timezone",
@@ -126,6 +127,8 @@ def globals_of(settings: dict[str, str]) -> Globals:
     for key in _COUNTS:
         if key in settings:
             changed[key] = int(number(settings[key]) or 0)
+    if "service_check_timeout_state" in settings and "timeout_exit_status" not in settings:
+        changed["timeout_exit_status"] = "owcu".index(settings["service_check_timeout_state"])
     return Globals(**changed)  # type: ignore[arg-type]  # keys and types are the tables above
 
 

@@ -263,6 +263,7 @@ class Globals(Struct, frozen=True, array_like=True, kw_only=True):
     host_perfdata_command: str = ""
     perfdata_timeout_s: float = 5.0
     enable_problem_impacts_states_change: bool = False
+    host_down_disable_service_checks: bool = False  # of Nagios 4
 
 
 class ShardBody(Struct, frozen=True, array_like=True, kw_only=True):

@@ -79,6 +79,16 @@ def nest(kind: str, groups: dict[str, GroupDef], complaints: Complaints) -> None
         groups[name].members = dict.fromkeys(sorted(members(name, (name,))))
 
 
+def inverted(groups: dict[str, GroupDef]) -> dict[str, tuple[str, ...]]:
+    """Return the groups of each member, sorted; equal tuples are one object."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(groups):
+        for member in groups[name].members:
+            found.setdefault(member, []).append(name)
+    one: dict[tuple[str, ...], tuple[str, ...]] = {}
+    return {member: one.setdefault(tuple(names), tuple(names)) for member, names in found.items()}
+
+
 _TOKEN = re.compile(r"[,|&+!()]|[^,|&+!()]+")
 _NESTING_MAX = 50
 

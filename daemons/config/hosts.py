@@ -1,0 +1,180 @@
+"""Hosts and host groups: which there are, who is whose parent, which realm they are in.
+
+The one thing to know: a host is in the realm that it names, else in that of its host groups, else in
+the default one; a host that stands in host groups of two realms is put into that of the first by name.
+"""
+
+from msgspec import Struct
+
+from daemons.config.circles import circles
+from daemons.config.complain import did_you_mean
+from daemons.config.definitions import Definitions
+from daemons.config.expand import replaces
+from daemons.config.groups import GroupDef, inverted, nest, pick
+from daemons.config.lexer import Block
+from daemons.config.realms import Realms
+from daemons.config.templates import Prototype, is_registered
+from daemons.config.traits import CONTACT_ATTRS, FROM_HOST, SHOWN, TraitsTable
+from daemons.config.values import words
+from daemons.model.objects import Host
+
+Bundle = tuple[tuple[str, str], ...]  # attributes that services take from their host
+_BUNDLE = frozenset(FROM_HOST) | frozenset(CONTACT_ATTRS)
+
+
+class HostDef(Struct):
+    """One host while it is put together."""
+
+    block: Block
+    proto: Prototype
+    parents: tuple[str, ...]
+    extra: tuple[tuple[str, str], ...] = ()  # extended information
+
+
+Hosts = dict[str, HostDef]
+
+
+class LinkedHosts(Struct, frozen=True):
+    """All hosts, by name; `realms` are theirs, `bundles` what their services may take from them."""
+
+    hosts: tuple[Host, ...]
+    realms: tuple[str, ...]
+    bundles: dict[str, Bundle]
+
+
+def hosts_of(defs: Definitions) -> Hosts:
+    """Return the hosts by name, after complaining about their names and parents."""
+    found: Hosts = {}
+    templates = defs.templates("host")
+    for block in defs.blocks("host"):
+        if "register" in block.attrs and not is_registered(block):
+            continue
+        name = defs.name("host", block)
+        if not name:
+            continue
+        if name in found and not replaces(
+            found[name].block, block, f"host {name}", defs.complaints
+        ):
+            continue
+        proto = templates.prototype(block)
+        parents = templates.value(block.attrs, proto, "parents")
+        found[name] = HostDef(block, proto, words(parents) if parents else ())
+    _extend(defs, found)
+    _check_parents(defs, found)
+    return dict(sorted(found.items()))
+
+
+def _extend(defs: Definitions, hosts: Hosts) -> None:
+    """Add extended host information below what the hosts say themselves."""
+    for block in defs.blocks("hostextinfo"):
+        picked = pick(block.attrs.get("host_name", ""), hosts)
+        for name in picked.unknown:
+            defs.complaints.warning(
+                f"hostextinfo: host {name} is not defined",
+                block.where_of("host_name"),
+                did_you_mean(name, hosts),
+            )
+        extra = tuple(sorted((a, v) for a, v in block.attrs.items() if a in SHOWN))
+        for name in picked.names:
+            hosts[name].extra = extra
+
+
+def _check_parents(defs: Definitions, hosts: Hosts) -> None:
+    for name, host in hosts.items():
+        for parent in host.parents:
+            if parent not in hosts:
+                defs.complaints.warning(
+                    f"host {name}: parent {parent} is not defined",
+                    host.block.where_of("parents"),
+                    did_you_mean(parent, hosts),
+                )
+    for circle in circles({n: h.parents for n, h in hosts.items() if h.parents}):
+        defs.complaints.error(
+            f"hosts are each other's parents: {' -> '.join((*circle, circle[0]))}",
+            hosts[circle[0]].block.where_of("parents"),
+        )
+
+
+def hostgroups_of(defs: Definitions, hosts: Hosts) -> dict[str, GroupDef]:
+    """Return the host groups with all their members."""
+    groups = {n: GroupDef(b, a, {}) for n, (b, a) in defs.objects("hostgroup").items()}
+    for name, group in groups.items():
+        picked = pick(group.attrs.get("members", ""), hosts)
+        group.members = dict.fromkeys(picked.names)
+        for member in picked.unknown:
+            defs.complaints.error(
+                f"hostgroup {name}: host {member} is not defined",
+                group.block.where_of("members"),
+                did_you_mean(member, hosts),
+            )
+    templates = defs.templates("host")
+    split: dict[str, tuple[str, ...]] = {}
+    for name, host in hosts.items():
+        value = templates.value(host.block.attrs, host.proto, "hostgroups")
+        if not value:
+            continue
+        if value not in split:
+            split[value] = words(value)
+        for group_name in split[value]:
+            if group_name in groups:
+                groups[group_name].members[name] = None
+            else:
+                defs.blame(
+                    host.block,
+                    host.proto,
+                    "hostgroups",
+                    f"host {name}",
+                    f"hostgroup {group_name} is not defined",
+                    did_you_mean(group_name, groups),
+                )
+    nest("hostgroup", groups, defs.complaints)
+    return groups
+
+
+def link_hosts(
+    defs: Definitions,
+    hosts: Hosts,
+    hostgroups: dict[str, GroupDef],
+    realms: Realms,
+    table: TraitsTable,
+) -> LinkedHosts:
+    """Return the hosts with their traits and realms."""
+    groups_of = inverted(hostgroups)
+    group_realm = {n: g.attrs["realm"] for n, g in hostgroups.items() if g.attrs.get("realm")}
+    templates = defs.templates("host")
+    bundles: dict[str, Bundle] = {}
+    interned: dict[Bundle, Bundle] = {}
+    linked: list[Host] = []
+    found_realms: list[str] = []
+    for name, host in hosts.items():
+        groups = groups_of.get(name, ())
+        block, proto, own = host.block, host.proto, host.block.attrs
+        made = table.make("host", f"host {name}", block, proto, templates, groups, extra=host.extra)
+        bundle = tuple(sorted((a, v) for a, v in made.attrs.items() if a in _BUNDLE))
+        bundles[name] = interned.setdefault(bundle, bundle)
+        wanted = made.attrs.get("realm") or next(
+            (group_realm[g] for g in groups if g in group_realm), ""
+        )
+        realm = realms.find(wanted)
+        if realm is None:
+            defs.blame(
+                block,
+                proto,
+                "realm",
+                f"host {name}",
+                f"realm {wanted} is not defined",
+                did_you_mean(wanted, realms.names),
+            )
+            realm = realms.default
+        found_realms.append(realm)
+        linked.append(
+            Host(
+                name,
+                own.get("address") or templates.value(own, proto, "address") or name,
+                own.get("alias") or templates.value(own, proto, "alias") or name,
+                made.index,
+                tuple(sorted({p for p in host.parents if p in hosts and p != name})),
+                own.get("display_name") or templates.value(own, proto, "display_name") or "",
+            )
+        )
+    return LinkedHosts(tuple(linked), tuple(found_realms), bundles)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from console.facts import Daemon, Heard, Own, Server, Shard, Snapshot
+from console.facts import Daemon, Heard, Own, Server, Shard, Snapshot, State
 from console.health import FRESH_S, daemon_health, keeper_health, silence_s
 from console.problems import problems_of
 from daemons.model.cluster import Cluster, DaemonDef
@@ -75,17 +75,8 @@ def _daemon(define: DaemonDef, server: Server, heard: Heard) -> Daemon:
     is_live = health in ("alive", "suspect")
     report = seen.report if seen else Report()
     known = server.keeper in ("alive", "suspect")
-    return Daemon(
-        name=define.name,
-        role=define.role,
-        server=server.name,
-        address=define.address,
-        port=define.port,
-        realm=define.realm,
-        spare=define.spare,
-        health=health,
-        why=why,
-        active=is_live and report.active,
+    return replace(
+        _daemon_of(define, server, health, why, is_live and report.active),
         was_active=report.active,
         pid=seen.pid if seen and known else 0,
         instance=seen.instance if seen else "",
@@ -104,10 +95,8 @@ def _daemon(define: DaemonDef, server: Server, heard: Heard) -> Daemon:
     )
 
 
-def _by_itself(
-    define: DaemonDef, server: Server, own: Own, seen: DaemonSeen | None, why: str
-) -> Daemon:
-    """What it says itself; which shards it holds is its keeper's to say, who renews no lease now."""
+def _daemon_of(define: DaemonDef, server: Server, health: State, why: str, active: bool) -> Daemon:
+    """What the configuration says of a daemon, and how it is; nothing it said yet."""
     return Daemon(
         name=define.name,
         role=define.role,
@@ -116,9 +105,18 @@ def _by_itself(
         port=define.port,
         realm=define.realm,
         spare=define.spare,
-        health="alive",
+        health=health,
         why=why,
-        active=own.active,
+        active=active,
+    )
+
+
+def _by_itself(
+    define: DaemonDef, server: Server, own: Own, seen: DaemonSeen | None, why: str
+) -> Daemon:
+    """What it says itself; which shards it holds is its keeper's to say, who renews no lease now."""
+    return replace(
+        _daemon_of(define, server, "alive", why, own.active),
         was_active=own.active,
         pid=own.pid,
         instance=own.instance,

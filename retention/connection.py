@@ -6,7 +6,7 @@ error the connection is given up: what follows starts on a new one.
 """
 
 import socket
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TypeVar
@@ -15,10 +15,9 @@ from pymemcache.client.base import Client
 from pymemcache.exceptions import MemcacheError
 
 from retention.api import Unavailable
+from retention.batches import of_items, of_keys
 
 TIMEOUT_S = 0.5  # of each connect, send and receive
-BATCH_BYTES = 1024 * 1024  # sent before answers are read; must pass within TIMEOUT_S
-BATCH_KEYS = 100
 TTL_S = 7 * 24 * 3600  # a week: longer than any outage we promise to survive
 
 T = TypeVar("T")
@@ -39,21 +38,13 @@ class Connection:
     def get(self, keys: Collection[str]) -> dict[str, bytes]:
         """Return those of `keys` that are there."""
         found: dict[str, bytes] = {}
-        for batch in _batches(keys):
+        for batch in of_keys(keys):
             found.update(self._asked(partial(_get, keys=batch)))
         return found
 
     def put(self, items: Mapping[str, bytes]) -> None:
         """Keep `items`, in batches. One refused item makes the whole put Unavailable."""
-        batch: dict[str, bytes] = {}
-        size = 0
-        for key, value in items.items():
-            if batch and size + len(value) > BATCH_BYTES:
-                self._put(batch)
-                batch, size = {}, 0
-            batch[key] = value
-            size += len(value)
-        if batch:
+        for batch in of_items(items):
             self._put(batch)
 
     def add(self, key: str, value: bytes) -> bool:
@@ -87,7 +78,7 @@ class Connection:
 
     def delete(self, keys: Collection[str]) -> None:
         """Forget `keys`, there or not."""
-        for batch in _batches(keys):
+        for batch in of_keys(keys):
             self._asked(partial(_delete, keys=batch))
 
     def process(self) -> str:
@@ -151,14 +142,6 @@ class Connection:
     def __str__(self) -> str:
         """As an operator knows it."""
         return f"memcached {self.address[0]}:{self.address[1]}"
-
-
-def _batches(keys: Collection[str]) -> Iterator[list[str]]:
-    """Cut `keys` into command lines that any memcached takes."""
-    rest = list(keys)
-    while rest:
-        batch, rest = rest[:BATCH_KEYS], rest[BATCH_KEYS:]
-        yield batch
 
 
 def _get(client: Client, keys: list[str]) -> dict[str, bytes]:

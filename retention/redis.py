@@ -11,7 +11,7 @@ up, and with sentinels the master is asked for anew.
 
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from hashlib import sha1
 from typing import Any, TypeVar
@@ -25,14 +25,13 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from retention.api import Clock, Unavailable
+from retention.batches import of_items, of_keys
 from retention.layout import ITEM_BYTES_MAX
 from retention.paged import PagedRetention
 
 TIMEOUT_S = 0.5  # of each connect, send and receive
 SENTINEL_S = 0.3  # a sentinel that is silent for so long: the next one is asked
 TTL_S = 7 * 24 * 3600  # a week: longer than any outage we promise to survive
-BATCH_KEYS = 100
-BATCH_BYTES = 1024 * 1024
 
 # Sets KEYS[1] to ARGV[3] if it holds what ARGV[1] (1: something, 0: nothing) and ARGV[2] (its SHA1) say.
 SWAP = """
@@ -86,7 +85,7 @@ class RedisItems:
     def get(self, keys: Collection[str]) -> dict[str, bytes]:
         """Return those of `keys` that are there; one of another type is not there."""
         found: dict[str, bytes] = {}
-        for batch in _batches(keys):
+        for batch in of_keys(keys):
             values = self._asked(partial(_get, names=[self._name(key) for key in batch]))
             # GETRANGE says "" of what is not there; nothing of ours is empty.
             found |= {
@@ -96,15 +95,7 @@ class RedisItems:
 
     def put(self, items: Mapping[str, bytes]) -> None:
         """Keep `items`, in batches. One refused item makes the whole put Unavailable."""
-        batch: dict[str, bytes] = {}
-        size = 0
-        for key, value in items.items():
-            if batch and size + len(value) > BATCH_BYTES:
-                self._put(batch)
-                batch, size = {}, 0
-            batch[self._name(key)] = value
-            size += len(value)
-        if batch:
+        for batch in of_items({self._name(key): value for key, value in items.items()}):
             self._put(batch)
 
     def add(self, key: str, value: bytes) -> bool:
@@ -125,14 +116,14 @@ class RedisItems:
     def absent(self, keys: Collection[str]) -> list[str]:
         """Return those of `keys` that are not there; the others live for another TTL_S."""
         gone: list[str] = []
-        for batch in _batches(keys):
+        for batch in of_keys(keys):
             alive = self._asked(partial(_expire, names=[self._name(key) for key in batch]))
             gone += [key for key, there in zip(batch, alive, strict=True) if not there]
         return gone
 
     def delete(self, keys: Collection[str]) -> None:
         """Forget `keys`, there or not."""
-        for batch in _batches(keys):
+        for batch in of_keys(keys):
             self._asked(partial(_unlink, names=[self._name(key) for key in batch]))
 
     def process(self) -> str:
@@ -288,11 +279,3 @@ def _unlink(client: Redis, names: list[str]) -> None:
 def _sha1(data: bytes) -> bytes:
     """As redis.sha1hex says it: tells values apart, protects nothing."""
     return sha1(data, usedforsecurity=False).hexdigest().encode()
-
-
-def _batches(keys: Collection[str]) -> Iterator[list[str]]:
-    """Cut `keys` into pipelines whose answers pass within a time-out."""
-    rest = list(keys)
-    while rest:
-        batch, rest = rest[:BATCH_KEYS], rest[BATCH_KEYS:]
-        yield batch

@@ -153,6 +153,17 @@ def move(stage):
     stage.reload(("web1",), ("web2", "web3"))
 
 
+def with_spare_of(shard):
+    """Return a stage on which `shard` has a standby called "spare", and web2 is acknowledged."""
+    stage = Shards()
+    stage.add("spare")
+    stage.standbys[shard] = "spare"
+    stage.tell()
+    stage.run(4.0)
+    stage.acknowledge(1)
+    return stage
+
+
 def calls(stage, kind):
     return [call.message for call in stage.sent if isinstance(call.message, kind)]
 
@@ -231,12 +242,7 @@ def test_lost_answers_are_asked_for_again_and_lost_confirmations_too():
 
 
 def test_the_spare_of_an_old_owner_that_died_after_letting_go_has_the_state():
-    stage = Shards()
-    stage.add("spare")
-    stage.standbys[1] = "spare"
-    stage.tell()
-    stage.run(4.0)
-    stage.acknowledge(1)
+    stage = with_spare_of(1)
     stage.lose_answers = (TakeMoved,)
     move(stage)
     stage.run(3.0)
@@ -250,12 +256,7 @@ def test_the_spare_of_an_old_owner_that_died_after_letting_go_has_the_state():
 
 
 def test_the_spare_of_an_old_owner_that_died_before_letting_go_lets_go_itself():
-    stage = Shards()
-    stage.add("spare")
-    stage.standbys[1] = "spare"
-    stage.tell()
-    stage.run(4.0)
-    stage.acknowledge(1)
+    stage = with_spare_of(1)
     stage.deaf = {"one"}
     move(stage)
     stage.run(1.0)
@@ -267,12 +268,7 @@ def test_the_spare_of_an_old_owner_that_died_before_letting_go_lets_go_itself():
 
 
 def test_the_spare_of_a_new_owner_that_died_while_it_held_asks_itself():
-    stage = Shards()
-    stage.add("spare")
-    stage.standbys[2] = "spare"
-    stage.tell()
-    stage.run(4.0)
-    stage.acknowledge(1)
+    stage = with_spare_of(2)
     stage.lose_answers = (TakeMoved,)
     move(stage)
     stage.run(3.0)

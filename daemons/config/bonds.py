@@ -10,9 +10,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from msgspec import Struct
 
 from daemons.config.complain import Complaints
-from daemons.config.groups import pick
-from daemons.config.link import Objects, Other
-from daemons.config.values import words
+from daemons.config.link import Objects
+from daemons.model.objects import host_of
 
 _OPERATORS = re.compile(r"[&|()!]|-?\d+%?(?:,\d+%?)* *of:")
 _RULE = "bp_rule!"
@@ -31,10 +30,8 @@ def bonds_of(objects: Objects) -> tuple[Bond, ...]:
     """Return all bonds but those of parents, in the order of the definitions."""
     hosts = {host.name: None for host in objects.hosts}
     groups = {group.name: group.members for group in objects.hostgroups}
-    kinds = ("hostdependency", "servicedependency")
-    found = [_dependency(o, hosts, groups) for o in objects.others if o.kind in kinds]
+    found = [*_dependencies(objects)]
     found += [_rule(host, rule, hosts, groups) for host, rule in _rules(objects)]
-    found += _named_by_services(objects, hosts)
     return tuple(bond for bond in found if len(bond.hosts) > 1)
 
 
@@ -55,38 +52,16 @@ def _rules(objects: Objects) -> Iterator[tuple[str, str]]:
             yield service.host, rules[service.traits]
 
 
-def _dependency(other: Other, hosts: Collection[str], groups: Members) -> Bond:
-    """A service dependency that names no dependent host is one between services of the same host."""
-    on = _named(other.attrs, "", hosts, groups)
-    dependent = _named(other.attrs, "dependent_", hosts, groups)
-    if other.kind == "servicedependency" and not dependent and "host_name" in other.attrs:
-        dependent = on
-    bound = {*on, *dependent} if on and dependent else set()
-    return Bond(
-        tuple(sorted(bound)), f"{other.kind.removesuffix('dependency')} dependency", other.where
-    )
-
-
-def _named_by_services(objects: Objects, hosts: Collection[str]) -> Iterator[Bond]:
-    """Yield the bonds of the attribute `service_dependencies`: pairs of host and service."""
-    pairs = {
-        n: words(traits.rest["service_dependencies"])[::2]
-        for n, traits in enumerate(objects.traits)
-        if "service_dependencies" in traits.rest
-    }
-    for service in objects.services if pairs else ():
-        others = {name for name in pairs.get(service.traits, ()) if name in hosts}
-        bound = (service.host, *sorted(others - {service.host}))
-        yield Bond(bound, "service_dependencies")
-
-
-def _named(
-    attrs: dict[str, str], prefix: str, hosts: Collection[str], groups: Members
-) -> list[str]:
-    names = list(pick(attrs.get(f"{prefix}host_name", ""), hosts).names)
-    for group in words(attrs.get(f"{prefix}hostgroup_name", "")):
-        names += groups.get(group, ())
-    return names
+def _dependencies(objects: Objects) -> Iterator[Bond]:
+    """Yield each pair of hosts that a dependency binds, once a definition."""
+    seen: set[Bond] = set()
+    for one, where in zip(objects.dependencies, objects.dependency_where, strict=True):
+        pair = tuple(sorted({host_of(one.dependent), host_of(one.on)}))
+        kind = "service" if ";" in one.on else "host"
+        bond = Bond(pair, f"{kind} dependency", where)
+        if len(pair) > 1 and bond not in seen:
+            seen.add(bond)
+            yield bond
 
 
 def _rule(host: str, rule: str, hosts: Collection[str], groups: Members) -> Bond:

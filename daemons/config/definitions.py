@@ -49,6 +49,15 @@ class Definitions:
                 found[name] = (block, templates.merged(block.attrs, templates.prototype(block)))
         return dict(sorted(found.items()))
 
+    def unnamed(self, kind: str) -> list[tuple[Block, dict[str, str]]]:
+        """Return the registered objects of a type without a name attribute, resolved, in the order read."""
+        templates = self.templates(kind)
+        return [
+            (block, templates.merged(block.attrs, templates.prototype(block)))
+            for block in self.blocks(kind)
+            if is_registered(block)
+        ]
+
     def name(self, kind: str, block: Block) -> str:
         """Return the name of an object, "" after complaining that it has none that can be used."""
         attr = KINDS[kind].key

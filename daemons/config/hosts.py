@@ -16,7 +16,7 @@ from daemons.config.realms import Realms
 from daemons.config.templates import Prototype, is_registered
 from daemons.config.traits import CONTACT_ATTRS, FROM_HOST, SHOWN, TraitsTable
 from daemons.config.values import words
-from daemons.model.objects import Host
+from daemons.model.objects import Host, Key
 
 Bundle = tuple[tuple[str, str], ...]  # attributes that services take from their host
 _BUNDLE = frozenset(FROM_HOST) | frozenset(CONTACT_ATTRS)
@@ -137,8 +137,9 @@ def link_hosts(
     hostgroups: dict[str, GroupDef],
     realms: Realms,
     table: TraitsTable,
+    escalated: dict[Key, tuple[str, ...]],
 ) -> LinkedHosts:
-    """Return the hosts with their traits and realms."""
+    """Return the hosts with their traits and realms; `escalated` are the escalations that name each."""
     groups_of = inverted(hostgroups)
     group_realm = {n: g.attrs["realm"] for n, g in hostgroups.items() if g.attrs.get("realm")}
     templates = defs.templates("host")
@@ -149,7 +150,16 @@ def link_hosts(
     for name, host in hosts.items():
         groups = groups_of.get(name, ())
         block, proto, own = host.block, host.proto, host.block.attrs
-        made = table.make("host", f"host {name}", block, proto, templates, groups, extra=host.extra)
+        made = table.make(
+            "host",
+            f"host {name}",
+            block,
+            proto,
+            templates,
+            groups,
+            extra=host.extra,
+            escalated=escalated.get(name, ()),
+        )
         bundle = tuple(sorted((a, v) for a, v in made.attrs.items() if a in _BUNDLE))
         bundles[name] = interned.setdefault(bundle, bundle)
         wanted = made.attrs.get("realm") or next(

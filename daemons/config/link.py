@@ -15,10 +15,11 @@ from daemons.config.expand import place
 from daemons.config.groups import GroupDef
 from daemons.config.hosts import hostgroups_of, hosts_of, link_hosts
 from daemons.config.lexer import Lexed
+from daemons.config.modulations import Modulations
 from daemons.config.periods import periods_of
 from daemons.config.realms import Realms
+from daemons.config.relate import named_of, relate
 from daemons.config.services import link_services, servicegroups_of
-from daemons.config.templates import is_registered
 from daemons.config.traits import SHOWN, Known, TraitsTable
 from daemons.config.values import number, yes
 from daemons.model.objects import (
@@ -31,22 +32,11 @@ from daemons.model.objects import (
     TimePeriod,
     Traits,
 )
+from daemons.model.relations import Dependency, Escalation
 
 IMPLICIT_COMMANDS = ("bp_rule", "_internal_host_up", "_echo")
-# Read and resolved now, acted on by later rules.
-OTHER_KINDS = (
-    "hostdependency",
-    "servicedependency",
-    "escalation",
-    "hostescalation",
-    "serviceescalation",
-    "resultmodulation",
-    "businessimpactmodulation",
-    "checkmodulation",
-    "macromodulation",
-    "discoveryrule",
-    "discoveryrun",
-)
+# Read and resolved, and no rule reads them.
+OTHER_KINDS = ("discoveryrule", "discoveryrun")
 
 
 class Other(Struct, frozen=True):
@@ -70,6 +60,10 @@ class Objects(Struct, frozen=True, kw_only=True):
     hostgroups: tuple[Group, ...] = ()
     servicegroups: tuple[Group, ...] = ()
     contactgroups: tuple[Group, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
+    dependency_where: tuple[str, ...] = ()  # "file:line" of each of them
+    escalations: tuple[Escalation, ...] = ()
+    modulations: Modulations = Modulations()
     others: tuple[Other, ...] = ()
     macros: dict[str, str] = {}
     globals: Globals = Globals()
@@ -107,6 +101,7 @@ def link(
         poller_tags=poller_tags,
     )
     table = TraitsTable(known, globals.interval_length_s, complaints)
+    named = named_of(defs, known, table, globals.interval_length_s)
     hosts = hosts_of(defs)
     hostgroups = hostgroups_of(defs, hosts)
     services = place(
@@ -117,12 +112,16 @@ def link(
         illegal,
         complaints,
     )
-    linked = link_hosts(defs, hosts, hostgroups, realms, table)
     servicegroups = servicegroups_of(defs, services)
+    dependencies = relate(
+        defs, hosts, hostgroups, services, servicegroups, known.periods, named.escalations
+    )
+    escalated = named.escalations.of
+    linked = link_hosts(defs, hosts, hostgroups, realms, table, escalated)
     return Objects(
         hosts=linked.hosts,
         realms=linked.realms,
-        services=link_services(defs, services, linked.bundles, servicegroups, table),
+        services=link_services(defs, services, linked.bundles, servicegroups, table, escalated),
         traits=tuple(table.traits),
         contacts=contacts,
         commands=commands,
@@ -130,6 +129,10 @@ def link(
         hostgroups=_groups(hostgroups),
         servicegroups=_groups(servicegroups),
         contactgroups=contactgroups,
+        dependencies=dependencies.dependencies,
+        dependency_where=dependencies.where,
+        escalations=named.escalations.all(),
+        modulations=named.modulations,
         others=_others(defs),
         macros=lexed.macros,
         globals=globals,
@@ -155,13 +158,11 @@ def _commands(defs: Definitions) -> tuple[Command, ...]:
 
 
 def _others(defs: Definitions) -> tuple[Other, ...]:
-    found = []
-    for kind in OTHER_KINDS:
-        templates = defs.templates(kind)
-        for block in defs.blocks(kind):
-            if is_registered(block):
-                attrs = templates.merged(block.attrs, templates.prototype(block))
-                found.append(Other(kind, dict(sorted(attrs.items())), block.where))
+    found = [
+        Other(kind, dict(sorted(attrs.items())), block.where)
+        for kind in OTHER_KINDS
+        for block, attrs in defs.unnamed(kind)
+    ]
     return tuple(sorted(found, key=lambda o: (o.kind, sorted(o.attrs.items()))))
 
 

@@ -11,7 +11,7 @@ from daemons.config.groups import GroupDef, inverted, nest
 from daemons.config.hosts import Bundle
 from daemons.config.traits import TraitsTable
 from daemons.config.values import words
-from daemons.model.objects import Service
+from daemons.model.objects import Key, Service
 
 
 def servicegroups_of(defs: Definitions, services: Services) -> dict[str, GroupDef]:
@@ -69,8 +69,12 @@ def link_services(
     bundles: dict[str, Bundle],
     servicegroups: dict[str, GroupDef],
     table: TraitsTable,
+    escalated: dict[Key, tuple[str, ...]],
 ) -> tuple[Service, ...]:
-    """Return the services with their traits, by host and description."""
+    """Return the services with their traits, by host and description.
+
+    `escalated` are the escalations that name each.
+    """
     templates = defs.templates("service")
     groups_of = inverted(servicegroups)
     linked = []
@@ -87,6 +91,7 @@ def link_services(
             templates,
             groups,
             bundles[host],
+            escalated=escalated.get(f"{host};{description}", ()) if escalated else (),
         )
         display = block.attrs.get("display_name", "") or placed.proto.attrs.get("display_name", "")
         linked.append(Service(host, description, made.index, display))

@@ -7,6 +7,7 @@ other host. How packs are dealt is in deal.py, what binds hosts in bonds.py.
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from typing import TypeVar
 from zlib import crc32
 
 import msgspec
@@ -17,7 +18,16 @@ from daemons.config.deal import deal
 from daemons.config.link import Objects
 from daemons.model.cluster import Cluster
 from daemons.model.objects import Group, Host, Service, ShardBody, ShardDef, Traits, host_of
+from daemons.model.relations import (
+    CheckModulation,
+    Dependency,
+    Escalation,
+    ImpactModulation,
+    MacroModulation,
+    ResultModulation,
+)
 
+N = TypeVar("N", Escalation, ResultModulation, CheckModulation, MacroModulation, ImpactModulation)
 _PER_REALM = 100  # ids that a realm has for itself
 _REALM_SLOTS = 997
 Cut = tuple[tuple[ShardDef, bytes], ...]
@@ -164,6 +174,16 @@ def _shard(
         contactgroups=objects.contactgroups,
         macros=dict(sorted(objects.macros.items())),
         globals=objects.globals,
+        dependencies=_of_hosts(objects.dependencies, names, keep_all),
+        escalations=_named(objects.escalations, (t.escalations for t in traits)),
+        result_modulations=_named(
+            objects.modulations.result, (t.result_modulations for t in traits)
+        ),
+        check_modulations=_named(objects.modulations.check, (t.check_modulations for t in traits)),
+        macro_modulations=_named(objects.modulations.macro, (t.macro_modulations for t in traits)),
+        impact_modulations=_named(
+            objects.modulations.impact, (t.impact_modulations for t in traits)
+        ),
     )
     encoded = msgspec.msgpack.encode(body)
     shard = ShardDef(
@@ -187,6 +207,25 @@ def _poller_tags(traits: Iterable[Traits], objects: Objects) -> tuple[str, ...]:
         if t.check_command
     }
     return tuple(sorted(asked))
+
+
+def _named(all: tuple[N, ...], names: Iterable[tuple[str, ...]]) -> tuple[N, ...]:
+    """Return those of `all` whose names are among `names`."""
+    if not all:
+        return ()
+    wanted = {name for some in set(names) for name in some}
+    return tuple(one for one in all if one.name in wanted)
+
+
+def _of_hosts(
+    dependencies: tuple[Dependency, ...], hosts: set[str], keep_all: bool
+) -> tuple[Dependency, ...]:
+    """Return the dependencies within a shard; those across realms were complained of."""
+    if keep_all:
+        return dependencies
+    return tuple(
+        one for one in dependencies if host_of(one.dependent) in hosts and host_of(one.on) in hosts
+    )
 
 
 def _within(groups: tuple[Group, ...], hosts: set[str]) -> tuple[Group, ...]:

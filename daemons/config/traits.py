@@ -18,7 +18,7 @@ from daemons.config.lexer import Block
 from daemons.config.schema import attributes
 from daemons.config.templates import Prototype, Templates
 from daemons.config.values import letters, number, words, yes
-from daemons.model.objects import Traits
+from daemons.model.objects import BusinessRuleSettings, MaintenanceCheck, Snapshot, Traits
 
 T = TypeVar("T")
 SHOWN = attributes(
@@ -49,16 +49,26 @@ OPTIONS = {
         "notification_options": "durfs",
         "flap_detection_options": "odu",
         "stalking_options": "odu",
+        "snapshot_criteria": "odu",
     },
     "service": {
         "notification_options": "wucrfs",
         "flap_detection_options": "owcu",
         "stalking_options": "owcu",
+        "snapshot_criteria": "owcu",
     },
 }
 DEFAULT_OPTIONS = {
-    "host": {"notification_options": "durf", "flap_detection_options": "odu"},
-    "service": {"notification_options": "wucrfs", "flap_detection_options": "owcu"},
+    "host": {
+        "notification_options": "durf",
+        "flap_detection_options": "odu",
+        "snapshot_criteria": "du",
+    },
+    "service": {
+        "notification_options": "wucrfs",
+        "flap_detection_options": "owcu",
+        "snapshot_criteria": "wcu",
+    },
 }
 INITIAL_STATES = {"host": "odu", "service": "owuc"}
 _COMMANDS = ("check_command", "event_handler", "snapshot_command", "maintenance_check_command")
@@ -77,7 +87,22 @@ _BUILT = attributes(
     low_flap_threshold high_flap_threshold is_volatile stalking_options check_freshness
     freshness_threshold process_perf_data obsess_over_host obsess_over_service initial_state
     business_impact poller_tag reactionner_tag retain_status_information
-    retain_nonstatus_information"""
+    retain_nonstatus_information escalations resultmodulations checkmodulations macromodulations
+    business_impact_modulations time_to_orphanage initial_output priority snapshot_command
+    snapshot_criteria snapshot_interval snapshot_period snapshot_enabled maintenance_period
+    maintenance_check_command maintenance_check_interval maintenance_check_period
+    maintenance_checks_enabled maintenance_retry_interval host_dependency_enabled
+    business_rule_output_template business_rule_smart_notifications business_rule_downtime_as_ack
+    business_rule_host_notification_options business_rule_service_notification_options
+    service_dependencies"""
+)
+# attribute, what it names, where the names are in `Known`
+_RELATIONS = (
+    ("escalations", "escalation", "escalations"),
+    ("resultmodulations", "resultmodulation", "result_modulations"),
+    ("checkmodulations", "checkmodulation", "check_modulations"),
+    ("macromodulations", "macromodulation", "macro_modulations"),
+    ("business_impact_modulations", "businessimpactmodulation", "impact_modulations"),
 )
 
 
@@ -89,6 +114,11 @@ class Known(Struct):
     contacts: Collection[str]
     contactgroups: Mapping[str, Collection[str]]
     poller_tags: Collection[str] = ()  # that a poller carries
+    escalations: Collection[str] = ()
+    result_modulations: Collection[str] = ()
+    check_modulations: Collection[str] = ()
+    macro_modulations: Collection[str] = ()
+    impact_modulations: Collection[str] = ()
 
 
 class Problem(Struct, frozen=True):
@@ -130,6 +160,7 @@ class TraitsTable:
         groups: tuple[str, ...] = (),
         inherited: tuple[tuple[str, str], ...] = (),  # what a service takes from its host
         extra: tuple[tuple[str, str], ...] = (),  # extended information
+        escalated: tuple[str, ...] = (),  # by escalations that name it
     ) -> Made:
         """Return the traits of an object, made now or before; complain about it either way."""
         own = block.attrs
@@ -141,6 +172,7 @@ class TraitsTable:
             groups,
             id(inherited) if inherited else 0,
             extra,
+            escalated,
         )
         made = self._made.get(key)
         if made is None:
@@ -148,7 +180,7 @@ class TraitsTable:
             problems = tuple(self._problems(kind, attrs))  # those of the host are the host's
             if kind == "service":
                 _take_from_host(attrs, dict(inherited))
-            index = self._intern(self._build(kind, attrs, groups))
+            index = self._intern(self._build(kind, attrs, groups, escalated))
             made = self._made[key] = Made(index, attrs, problems)
         if made.problems:
             self._complain(made.problems, label, block, proto)
@@ -189,6 +221,12 @@ class TraitsTable:
         ):
             for name in pick(attrs.get(attr, ""), all_of).unknown:
                 found.append(_undefined(attr, what, name, all_of))
+        for attr, what, field in _RELATIONS:
+            if attr in attrs:
+                names = getattr(known, field)
+                for name in words(attrs[attr]):
+                    if name not in names:
+                        found.append(_undefined(attr, what, name, names))
         found.extend(_bad_options(kind, attrs))
         tag = _tag(attrs.get("poller_tag", ""))
         if tag and tag not in known.poller_tags:
@@ -213,7 +251,9 @@ class TraitsTable:
             found.update(self._known.contactgroups[group])
         return tuple(sorted(found - direct.excluded))
 
-    def _build(self, kind: str, attrs: dict[str, str], groups: tuple[str, ...]) -> Traits:
+    def _build(
+        self, kind: str, attrs: dict[str, str], groups: tuple[str, ...], escalated: tuple[str, ...]
+    ) -> Traits:
         number_of = _reader(attrs, number)
         says = _reader(attrs, yes)
         service = kind == "service"
@@ -222,6 +262,9 @@ class TraitsTable:
         def options(attr: str) -> tuple[str, ...]:
             given = letters(attrs.get(attr, "")) or tuple(DEFAULT_OPTIONS[kind].get(attr, ""))
             return tuple(OPTIONS[kind][attr]) if "a" in given else given
+
+        def named(attr: str) -> tuple[str, ...]:
+            return tuple(dict.fromkeys(words(attrs[attr]))) if attr in attrs else ()
 
         command = attrs.get("check_command", "")
         return Traits(
@@ -265,7 +308,59 @@ class TraitsTable:
                 for a, v in sorted(attrs.items())
                 if v and a[0] != "_" and a not in _BUILT and a not in SHOWN and a not in IDENTITY
             },
+            escalations=tuple(dict.fromkeys((*named("escalations"), *escalated))),
+            result_modulations=named("resultmodulations"),
+            check_modulations=named("checkmodulations"),
+            macro_modulations=named("macromodulations"),
+            impact_modulations=named("business_impact_modulations"),
+            time_to_orphanage_s=number_of("time_to_orphanage", 300.0),
+            initial_output=attrs.get("initial_output", ""),
+            priority=int(number_of("priority", 100.0)),
+            snapshot=self._snapshot(attrs, options),
+            maintenance_period=attrs.get("maintenance_period", ""),
+            maintenance_check=self._maintenance_check(attrs),
+            business=_business(attrs) if command.startswith("bp_rule") else None,
+            host_dependency_enabled=says("host_dependency_enabled", True),
         )
+
+    def _snapshot(
+        self, attrs: dict[str, str], options: Callable[[str], tuple[str, ...]]
+    ) -> Snapshot | None:
+        command = attrs.get("snapshot_command", "")
+        if not command or not _reader(attrs, yes)("snapshot_enabled", False):
+            return None
+        return Snapshot(
+            command,
+            options("snapshot_criteria"),
+            _reader(attrs, number)("snapshot_interval", 5.0) * self._unit_s,
+            attrs.get("snapshot_period", ""),
+        )
+
+    def _maintenance_check(self, attrs: dict[str, str]) -> MaintenanceCheck | None:
+        command = attrs.get("maintenance_check_command", "")
+        if not command:
+            return None
+        number_of = _reader(attrs, number)
+        return MaintenanceCheck(
+            command,
+            number_of("maintenance_check_interval", 0.0) * self._unit_s,
+            number_of("maintenance_retry_interval", 0.0) * self._unit_s,
+            attrs.get("maintenance_check_period", ""),
+            _reader(attrs, yes)("maintenance_checks_enabled", False),
+        )
+
+
+def _business(attrs: dict[str, str]) -> BusinessRuleSettings:
+    says = _reader(attrs, yes)
+    return BusinessRuleSettings(
+        output_template=attrs.get("business_rule_output_template", ""),
+        smart_notifications=says("business_rule_smart_notifications", False),
+        downtime_as_ack=says("business_rule_downtime_as_ack", False),
+        host_notification_options=letters(attrs.get("business_rule_host_notification_options", "")),
+        service_notification_options=letters(
+            attrs.get("business_rule_service_notification_options", "")
+        ),
+    )
 
 
 def _take_from_host(attrs: dict[str, str], host: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ class Escalation(Struct, frozen=True, array_like=True, kw_only=True):
     """Who else is told when a problem lasts: by number of notifications, or by time."""
 
     name: str
-    contacts: tuple[str, ...] = ()  # contact groups are expanded into it
+    contacts: tuple[str, ...] = ()  # contact groups are expanded into it; () = those of the object
     options: tuple[str, ...] = ()  # letters; () = all
     period: str = ""  # "" = always
     first_notification: int = 0

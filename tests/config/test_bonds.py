@@ -14,7 +14,8 @@ GROUP = "define hostgroup{\nhostgroup_name g\nmembers h000,h001,h002,h003\n}\n"
 
 
 def dependency(kind: str, *lines: str) -> str:
-    return f"define {kind}dependency{{\n" + "".join(f"{line}\n" for line in lines) + "}\n"
+    said = (*lines, "notification_failure_criteria u")
+    return f"define {kind}dependency{{\n" + "".join(f"{line}\n" for line in said) + "}\n"
 
 
 def together(text: str, *names: str) -> bool:
@@ -23,9 +24,9 @@ def together(text: str, *names: str) -> bool:
 
 BOUND = [
     dependency("host", "host_name h000", "dependent_host_name h001,h002,h003"),
-    dependency("host", "host_name h000", "dependent_hostgroup_name g"),
+    dependency("host", "host_name h000", "dependent_hostgroup_name g", "dependent_host_name !h000"),
     dependency("service", "host_name h000", "service_description s", "dependent_host_name h001,h002,h003", "dependent_service_description s"),
-    dependency("service", "hostgroup_name g", "service_description s", "dependent_host_name h000", "dependent_service_description s"),
+    dependency("service", "hostgroup_name g", "host_name !h000", "service_description s", "dependent_host_name h000", "dependent_service_description s"),
     service("needs", "host_name h000", "service_dependencies h001,s,h002,s,h003,s"),
     service("rule", "host_name h000", "check_command bp_rule!h001 & (h002,s | !h003,s)"),
     service("rule", "host_name h000", "check_command bp_rule!2 of: h001,s & h002,s & h003,s"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemons.model.objects import Traits
+from daemons.model.objects import BusinessRuleSettings, MaintenanceCheck, Snapshot, Traits
 from tests.config.texts import BASE, errors, host, loaded, service, warnings
 
 
@@ -71,14 +71,41 @@ def test_a_handler_that_is_named_is_enabled_unless_it_says_no() -> None:
     assert not of_host().event_handler_enabled
 
 
-def test_what_no_rule_reads_yet_is_kept() -> None:
+def test_snapshots_maintenance_and_the_rest_of_what_a_service_says() -> None:
     traits = of_service(
-        "escalations e", "snapshot_interval 3", "notes n", "host_dependency_enabled 0"
-    )
+        "snapshot_enabled 1", "snapshot_command ok!1", "snapshot_interval 3", "snapshot_period always",
+        "maintenance_period always", "maintenance_check_command ok!2", "maintenance_check_interval 4",
+        "maintenance_retry_interval 2", "maintenance_check_period always",
+        "maintenance_checks_enabled 1", "time_to_orphanage 90", "initial_output fine", "priority 7",
+        "host_dependency_enabled 0",
+    )  # fmt: skip
 
-    assert traits.rest == {
-        "escalations": "e", "snapshot_interval": "3", "host_dependency_enabled": "0",
-    }  # fmt: skip
+    assert traits.snapshot == Snapshot("ok!1", ("w", "c", "u"), 180.0, "always")
+    assert traits.maintenance_check == MaintenanceCheck("ok!2", 240.0, 120.0, "always", True)
+    assert (traits.maintenance_period, traits.time_to_orphanage_s) == ("always", 90.0)
+    assert (traits.initial_output, traits.priority) == ("fine", 7)
+    assert not traits.host_dependency_enabled and traits.business is None
+    assert of_service("snapshot_command ok").snapshot is None
+    assert traits.rest == {}
+
+
+def test_a_business_rule_has_the_settings_of_its_telling() -> None:
+    traits = of_service(
+        "check_command bp_rule!h,s2", "business_rule_output_template $(x)$",
+        "business_rule_smart_notifications 1", "business_rule_downtime_as_ack 1",
+        "business_rule_host_notification_options d,r", "business_rule_service_notification_options n",
+    )  # fmt: skip
+
+    assert traits.business == BusinessRuleSettings(
+        output_template="$(x)$", smart_notifications=True, downtime_as_ack=True,
+        host_notification_options=("d", "r"), service_notification_options=("n",),
+    )  # fmt: skip
+
+
+def test_what_no_rule_reads_is_kept() -> None:
+    traits = of_service("trending_policies t", "notes n")
+
+    assert traits.rest == {"trending_policies": "t"}
     assert traits.shown == {"notes": "n"}
 
 
@@ -292,30 +319,16 @@ def test_commands_that_everybody_has_are_there() -> None:
 def test_all_other_object_types_are_read_without_a_complaint_and_kept() -> None:
     text = (
         host("h")
-        + service("s", "host_name h", "duplicate_foreach _disks")
-        + (
-            "define servicedependency{\nhost_name h\nservice_description s\n"
-            "dependent_service_description s\nnotification_failure_options c\n}\n"
-            "define hostdependency{\nhost_name h\ndependent_hostgroup g\n}\n"
-            "define escalation{\nescalation_name e\nfirst_notification_time 60\n}\n"
-            "define hostescalation{\nhost_name h\ncontacts ann\n}\n"
-            "define serviceescalation{\nhost_name h\nservice_description *\n}\n"
-            "define macromodulation{\nmacromodulation_name m\n_X 1\n}\n"
-            "define checkmodulation{\ncheckmodulation_name c\ncheck_command ok\n}\n"
-            "define resultmodulation{\nresultmodulation_name r\nexit_codes_match 1,2\n}\n"
-            "define businessimpactmodulation{\nbusiness_impact_modulation_name b\n}\n"
-            "define serviceextinfo{\nhost_name h\nservice_description s\nnotes n\n}\n"
-        )
+        + "define discoveryrun{\ndiscoveryrun_name r\ndiscoveryrun_command ok\n}\n"
+        + "define discoveryrule{\ndiscoveryrule_name d\nos linux\n}\n"
+        + "define serviceextinfo{\nhost_name h\nservice_description s\nnotes n\n}\n"
     )
     found = loaded(text, BASE)
 
     assert (errors(found), warnings(found)) == ([], [])
-    assert {o.kind for o in found.objects.others} == {
-        "servicedependency", "hostdependency", "escalation", "hostescalation", "serviceescalation",
-        "macromodulation", "checkmodulation", "resultmodulation", "businessimpactmodulation",
-    }  # fmt: skip
-    (dependency,) = [o for o in found.objects.others if o.kind == "hostdependency"]
-    assert dependency.attrs == {"dependent_hostgroup_name": "g", "host_name": "h"}
+    assert {o.kind for o in found.objects.others} == {"discoveryrule", "discoveryrun"}
+    (rule,) = [o for o in found.objects.others if o.kind == "discoveryrule"]
+    assert rule.attrs == {"discoveryrule_name": "d", "os": "linux"}
 
 
 def test_100_services_of_one_template_share_one_traits() -> None:

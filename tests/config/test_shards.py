@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from daemons.config.load import Loaded
 from daemons.model.objects import ShardBody
 from tests.config.test_daemondefs import daemon
-from tests.config.texts import BASE, host, loaded, service
+from tests.config.texts import BASE, block, host, loaded, service
 
 
 def schedulers(count: int, *lines: str) -> str:
@@ -144,3 +144,32 @@ def test_the_order_of_definitions_changes_nothing(blocks: list[str]) -> None:
     assert [(s, body) for s, body in found.shards] == [(s, body) for s, body in usual.shards]
     assert found.cluster is not None and usual.cluster is not None
     assert [d.name for d in found.cluster.daemons] == [d.name for d in usual.cluster.daemons]
+
+
+def test_a_shard_has_the_relations_of_its_own_objects_and_no_others() -> None:
+    own = block(
+        "resultmodulation", "resultmodulation_name r", "exit_codes_match 2", "exit_code_modulation 1"
+    ) + block(
+        "escalation", "escalation_name e", "contacts ann", "first_notification 1",
+        "last_notification 0",
+    )  # fmt: skip
+    text = schedulers(3) + hosts(30) + host("x", "resultmodulations r", "escalations e") + own
+    mine = placed(loaded(text, BASE))["x"]
+    before = loaded(text, BASE)
+    after = loaded(text.replace("exit_code_modulation 1", "exit_code_modulation 3"), BASE)
+
+    assert [(b.id, len(b.escalations), len(b.result_modulations)) for b in bodies(before)] == [
+        (n, int(n == mine), int(n == mine)) for n in (1, 2, 3)
+    ]
+    changed = {a.id for (b, _), (a, _) in zip(before.shards, after.shards, strict=True) if b != a}
+    assert changed == {mine}
+
+
+def test_a_dependency_is_in_the_shard_of_its_hosts() -> None:
+    text = schedulers(3) + hosts(30)
+    text += block("hostdependency", "host_name h001", "dependent_host_name h002", "execution_failure_criteria d")  # fmt: skip
+    found = loaded(text, BASE)
+
+    assert [(b.id, len(b.dependencies)) for b in bodies(found) if b.dependencies] == [
+        (placed(found)["h001"], 1)
+    ]

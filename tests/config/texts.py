@@ -73,3 +73,8 @@ def service(description: str, *lines: str) -> str:
         *lines,
     ]
     return "\n".join(["define service{", *(f"    {x}" for x in given), "}\n"])
+
+
+def block(kind: str, *lines: str) -> str:
+    """Return any definition."""
+    return "\n".join([f"define {kind}{{", *(f"    {x}" for x in lines), "}\n"])

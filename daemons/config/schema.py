@@ -425,6 +425,7 @@ OURS: dict[str, AttrType] = {
     "split_delay": "number",
     "failback": "text",
     "on_ambiguous": "text",
+    "recovery_contacts": "text",
     "voters": "list",
     "lease_margin": "number",
     "lease_timeout": "number",
@@ -438,6 +439,7 @@ ONE_OF: dict[str, tuple[str, ...]] = {
     "split_policy": ("takeover", "hold"),
     "failback": ("hold_down", "manual", "never"),
     "on_ambiguous": ("resend", "skip"),
+    "recovery_contacts": ("last", "all"),
     "service_check_timeout_state": ("o", "w", "c", "u"),
 }
 

@@ -123,6 +123,7 @@ class Status(Struct, array_like=True, kw_only=True, gc=False):
     maintenance_id: int = 0  # downtime made by maintenance_period or its check, 0 = none
     stale: bool = False  # its check in force was asked for because no result came (freshness)
     impact_state: int = -1  # its own state while a problem elsewhere hides it, -1 = not hidden
+    began_wall: float = 0.0  # when the present problem first became hard, whatever its states since
 
     @property
     def downtime_depth(self) -> int:

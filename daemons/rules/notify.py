@@ -28,6 +28,7 @@ _DOWNTIMES = (DOWNTIME_START, DOWNTIME_END, DOWNTIME_CANCELLED)
 _FLAPPINGS = (FLAPPING_START, FLAPPING_STOP, FLAPPING_DISABLED)
 _SERVICE_LETTERS = ("r", "w", "c", "u")  # by state
 _HOST_LETTERS = ("r", "d", "u")
+SLACK_S = 0.01  # what adding and subtracting times of today may be wrong by
 
 
 class Reason(StrEnum):
@@ -52,6 +53,7 @@ class Reason(StrEnum):
     IMPACT = "its business impact is below the contact's"
     CONTACT_DOWNTIME = "the contact is in a scheduled downtime"
     NO_COMMAND = "the contact has no command for it"
+    NOBODY = "no contact is told of it now"
 
 
 class Verdict(Struct, frozen=True, gc=False):
@@ -77,18 +79,21 @@ def problem_verdict(
     host_up: bool = True,
     host_downtime: bool = False,
     forced: bool = False,
+    reminder: bool = False,
 ) -> Verdict:
     """Return whether a notification of `kind` may be made for the object of `status` now.
 
     `status` is that after the result. `enabled`: globally and for the object; `in_period`: now is in its
     notification_period; `host_up` and `host_downtime`: of the service's host. `forced`: option 2 of
-    SEND_CUSTOM_*_NOTIFICATION.
+    SEND_CUSTOM_*_NOTIFICATION. `reminder`: time has passed and there is no new result, so that a volatile
+    service keeps to its interval.
     """
     return _VERDICTS[
         _object_reason(
-            kind, status, traits, now, is_host, enabled, in_period, host_up, host_downtime, forced
+            kind, status, traits, now, is_host, enabled, in_period, host_up, host_downtime, forced,
+            traits.is_volatile and not reminder,
         )
-    ]
+    ]  # fmt: skip
 
 
 def _object_reason(
@@ -102,6 +107,7 @@ def _object_reason(
     host_up: bool,
     host_downtime: bool,
     forced: bool,
+    always: bool,
 ) -> Reason:
     if forced:
         return Reason.FORCED
@@ -127,7 +133,7 @@ def _object_reason(
         return Reason.NO_PROBLEM
     if kind == PROBLEM and status.ack is not None:
         return Reason.ACKNOWLEDGED
-    if not _wants(options, _letter(status.state, is_host)):
+    if not _wants(options, letter_of(status.state, is_host)):
         return Reason.OPTIONS
     if kind == RECOVERY and status.notification_number == 0:
         return Reason.NOT_TOLD
@@ -141,11 +147,11 @@ def _object_reason(
         return Reason.HOST_DOWNTIME
     if kind == RECOVERY:
         return Reason.SENT
-    if status.no_more_notifications and not traits.is_volatile:
+    if status.no_more_notifications and not always:
         return Reason.ONCE
     if not host_up and not is_host:
         return Reason.HOST_AWAY
-    if now < status.next_notification_wall and not traits.is_volatile:
+    if now < status.next_notification_wall and not always:
         return Reason.INTERVAL
     return Reason.SENT
 
@@ -219,7 +225,7 @@ def _contact_reason(
     elif kind in _FLAPPINGS:
         letter = "f"
     else:
-        letter = _letter(state, is_host)
+        letter = letter_of(state, is_host)
     if not _wants(options, letter):
         return Reason.OPTIONS
     if kind == RECOVERY and not told:
@@ -232,7 +238,8 @@ def _wants(options: tuple[str, ...], letter: str) -> bool:
     return (not options or letter in options) and "n" not in options
 
 
-def _letter(state: int, is_host: bool) -> str:
+def letter_of(state: int, is_host: bool) -> str:
+    """Return the letter of a state in options: r, w, c, u of services; r, d, u of hosts."""
     letters = _HOST_LETTERS if is_host else _SERVICE_LETTERS
     return letters[state] if 0 <= state < len(letters) else letters[-1]
 
@@ -241,13 +248,14 @@ def _too_early(status: Status, traits: Traits, now: Wall) -> bool:
     """Whether the first notification of a problem still waits for first_notification_delay."""
     if traits.first_notification_delay_s <= 0 or status.notification_number > 0:
         return False
-    return now < problem_start(status) + traits.first_notification_delay_s
+    return now < problem_start(status) + traits.first_notification_delay_s - SLACK_S
 
 
 def problem_start(status: Status) -> Wall:
     """Return when the present problem began, as first_notification_delay counts: its last change of state
     or the moment it became hard, whichever was first."""
-    known = [wall for wall in (status.last_change_wall, status.problem_wall) if wall > 0]
+    walls = (status.last_change_wall, status.problem_wall, status.began_wall)
+    known = [wall for wall in walls if wall > 0]
     return Wall(min(known, default=0.0))
 
 

@@ -14,8 +14,9 @@ import pytest
 
 from daemons.model.clock import Wall
 from daemons.model.objects import Globals, Traits, Way
+from daemons.model.relations import Escalation
 from daemons.model.status import Ack, Downtime, Status, Told
-from daemons.rules import booked, commands, flapping, handlers, lines, notify, state
+from daemons.rules import booked, commands, escalate, flapping, handlers, lines, notify, state
 
 GOLDEN = Path(__file__).parents[3] / "shared" / "golden"
 SCENARIOS = GOLDEN / "scenarios.jsonl"
@@ -35,7 +36,6 @@ PLAYED = {
 LATER = {
     "svc-dep-notif": "dependencies are not among the rules yet",
     "svc-dep-soft": "dependencies are not among the rules yet",
-    "escalation": "escalations are not among the rules yet",
     "unknown-service": "only the scheduler knows which objects exist",
     "parent-up-child-down": "it plays a second host, which the replay has not",
 }
@@ -88,7 +88,8 @@ SETTINGS = Globals(low_service_flap_threshold=5, high_service_flap_threshold=20,
 class Bench:
     """One host and its service; enough of a scheduler to hear what the rules say."""
 
-    def __init__(self, case, traits, ways, soft_hosts):
+    def __init__(self, case, traits, ways, soft_hosts, escalations=()):
+        self.escalations = escalations  # of the service
         self.host = case["host"]
         self.ways = ways
         self.soft_hosts = soft_hosts
@@ -244,8 +245,14 @@ class Bench:
         )  # fmt: skip
         if not verdict.send:
             return
+        status.notification_number += kind == notify.PROBLEM
+        applying = escalate.in_force(
+            () if is_host else self.escalations, number=status.notification_number,
+            began=Wall(status.problem_wall), at=self.now,
+            letter=notify.letter_of(status.state, is_host), in_period=lambda _name, _wall: True,
+        )  # fmt: skip
         sent = False
-        for contact in traits.contacts:
+        for contact in escalate.contacts(applying, traits.contacts):
             told = contact in [told.contact for told in status.told]
             if notify.contact_verdict(self.ways[contact], kind, status.state, is_host=is_host,
                                       told=told, forced=forced).send:  # fmt: skip
@@ -257,16 +264,18 @@ class Bench:
                 )
                 if kind == notify.PROBLEM:
                     status.told += (Told(contact, self.now),)
-        if kind == notify.PROBLEM and sent:
-            status.notification_number += 1
-            again = notify.next_notification(self.now, traits.notification_interval_s)
+        if kind == notify.PROBLEM and not sent:
+            status.notification_number -= 1
+        elif kind == notify.PROBLEM:
+            interval_s = escalate.interval_s(applying, traits.notification_interval_s)
+            again = notify.next_notification(self.now, interval_s)
             status.no_more_notifications = again is None
             status.next_notification_wall = again or 0.0
 
 
 @pytest.mark.parametrize("case", list(scenarios()), ids=lambda case: case["id"])
 def test_recorded_scenarios_are_ours(case):
-    traits, ways = {}, {}
+    traits, ways, escalations = {}, {}, []
     for kind, fields in blocks():
         if kind == "contact":
             ways[fields["contact_name"]] = Way(
@@ -275,11 +284,20 @@ def test_recorded_scenarios_are_ours(case):
                 host_notification_commands=("notify",),
                 service_notification_commands=("notify",),
             )
+        elif fields.get("host_name") == case["host"] and kind == "serviceescalation":
+            escalations.append(
+                Escalation(
+                    name="e", contacts=listed(fields["contacts"]),
+                    first_notification=int(fields["first_notification"]),
+                    last_notification=int(fields["last_notification"]),
+                    notification_interval_s=float(fields["notification_interval"]),
+                )
+            )  # fmt: skip
         elif fields.get("host_name") == case["host"] and kind in ("host", "service"):
             key = ";".join(filter(None, (case["host"], fields.get("service_description"))))
             traits[key] = traits_of(fields)
     for soft in (True, False):
-        bench = Bench(case, dict(traits), ways, soft)
+        bench = Bench(case, dict(traits), ways, soft, escalations)
         for number in range(max(len(case["steps"]) + 4, 1)):
             orders = case["steps"][number] if number < len(case["steps"]) else ()
             bench.tick(1000.0 + number * case["tick_s"], orders)

@@ -160,12 +160,16 @@ class Consumer:
             self._teller.recovery(item, now)
         if move.state == OK:
             _forget_problem(status)
+            if item.is_host:  # its services were silent
+                self._teller.reminders.wake(item, now)
         self._look_around(item, move, now)
 
     def _note_hard_change(self, status: Status, now: Now) -> None:
         status.hard_changes += 1
         status.last_hard_change_wall = now.wall
         status.problem_wall = now.wall if status.state != OK else 0.0
+        if status.state != OK:
+            status.began_wall = status.began_wall or now.wall
 
     def _drop_ack(self, item: Item, move: Move) -> None:
         status = item.status
@@ -205,7 +209,7 @@ def _note_times(status: Status, state: int, wall: float) -> None:
 
 
 def _forget_problem(status: Status) -> None:
-    status.problem_wall = 0.0
+    status.problem_wall = status.began_wall = 0.0
     status.notification_number = 0
     status.last_notification_wall = 0.0
     status.next_notification_wall = 0.0

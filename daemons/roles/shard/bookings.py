@@ -184,6 +184,7 @@ class Bookings:
         ended = [event.downtime.id for event in events if event.what in _ENDED]
         if ended:
             item.status.comments = comments_without_downtimes(item.status.comments, ended)
+            self._teller.reminders.wake(item, now)
         self._state.changed(item)
         for event in events:
             line = _LINES.get(event.what)

@@ -100,23 +100,25 @@ class CommandLines:
 
     def of_handler(self, item: Item, command: str, now: Now) -> Run | None:
         """Return the event handler `command` ("name!arg") of `item`, None when it is not defined."""
-        return self._run(item, command, self._lookup(item, now), now, {}, tagged=None)
+        timeout_s = self._state.globals.event_handler_timeout_s
+        return self._run(item, command, self._lookup(item, now), now, {}, timeout_s, tagged=None)
 
     def of_notification(
         self, item: Item, contact: Contact, command: str, kind: str, now: Now, *, action_id: str,
-        author: str, comment: str,
+        author: str, comment: str, recipients: tuple[str, ...] = (), escalated: bool = False,
     ) -> Run | None:  # fmt: skip
         """Return the notification `command` for `contact`, None when it is not defined."""
         settings = self._state.globals
         note = notification_macros(
-            kind, item.status.notification_number, action_id, author, comment,
+            kind, item.status.notification_number, action_id, author, comment, recipients, escalated,
             illegal=settings.illegal_macro_output_chars,
         )  # fmt: skip
         modified = self._state.contact_status.get(contact.name)
         custom = modified.modified if modified is not None else None
         plain = self._lookup(item, now, note, contact_macros(contact, custom))
         env = {"SHINKEN_NOTIFICATION_ID": action_id}
-        return self._run(item, command, plain, now, env, tagged=_tagged(plain))
+        timeout_s = settings.notification_timeout_s
+        return self._run(item, command, plain, now, env, timeout_s, tagged=_tagged(plain))
 
     # -- inside
 
@@ -137,8 +139,8 @@ class CommandLines:
         return check
 
     def _run(
-        self, item: Item, written: str, lookup: Lookup, now: Now, env: dict[str, str], *,
-        tagged: Lookup | None,
+        self, item: Item, written: str, lookup: Lookup, now: Now, env: dict[str, str],
+        timeout_s: float, *, tagged: Lookup | None,
     ) -> Run | None:  # fmt: skip
         name, args = split_command(written)
         command: Command | None = self._state.commands.get(name)
@@ -150,7 +152,7 @@ class CommandLines:
         repeat = resolve(template, tagged, args) if tagged is not None else line
         if settings.enable_environment_macros:
             env = {**environment(lookup, {}), **env}
-        timeout_s = command.timeout_s if command.timeout_s > 0 else settings.notification_timeout_s
+        timeout_s = command.timeout_s if command.timeout_s > 0 else timeout_s
         tag = item.traits.reactionner_tag or command.reactionner_tag
         return Run(line, env, timeout_s, tag, repeat if repeat != line else "")
 

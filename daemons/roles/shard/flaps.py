@@ -43,6 +43,7 @@ class Flaps:
             status.hard_changes += 1
         elif flap.event == STOPPED:
             self._say(item, FLAPPING_STOP, lines.flapping_stopped, flap.threshold, now)
+            self._teller.reminders.wake(item, now)
 
     def switched(self, item: Item, now: Now) -> None:
         """Flap detection of `item` was switched on or off."""
@@ -52,6 +53,7 @@ class Flaps:
             status.flapping = False
             self._state.journal.log(lines.flapping_disabled(item.key), now)
             self._teller.say(item, FLAPPING_DISABLED, now, by=_cause(item))
+            self._teller.reminders.wake(item, now)
         elif on:
             self.after(item, now, counts=False)
 

@@ -13,12 +13,12 @@ from daemons.roles.shard.state import Item, ShardState
 from daemons.roles.shard.switches import group_keys
 from daemons.roles.shard.tell import Teller
 from daemons.rules.commands import COMMANDS, ExternalCommand
-from daemons.rules.notify import CUSTOM
+from daemons.rules.notify import CUSTOM, Reason
 from daemons.wire.messages import Submitted
 
 Obey = Callable[[ExternalCommand, Submitted, Now], str]
 STICKY = "2"  # ACKNOWLEDGE_*: sticky = 2, anything else is not
-FORCED, INCREMENT = 2, 4  # bits of SEND_CUSTOM_*_NOTIFICATION
+BROADCAST, FORCED, INCREMENT = 1, 2, 4  # bits of SEND_CUSTOM_*_NOTIFICATION
 
 
 class Operations:
@@ -192,12 +192,10 @@ class Operations:
         if item is None:
             return _nobody(command)
         options = int(float(args[0]))
-        if options & INCREMENT:
-            item.status.notification_number += 1
-            self._state.changed(item)
         self._teller.say(
             item, CUSTOM, now, by=sent.id, author=args[1], comment=args[2],
-            forced=bool(options & FORCED),
+            forced=bool(options & FORCED), broadcast=bool(options & BROADCAST),
+            increment=bool(options & INCREMENT),
         )  # fmt: skip
         return ""
 
@@ -206,6 +204,7 @@ class Operations:
         if item is None:
             return _nobody(command)
         item.status.next_notification_wall = float(args[0])
+        self._teller.reminders.note(item, Reason.INTERVAL, now)
         self._state.changed(item)
         return ""
 

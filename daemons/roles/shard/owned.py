@@ -130,6 +130,7 @@ class OwnedShard:
         for _ in self.checks.begin(now, inherited.handed):
             yield False
         self.teller = Teller(state, self.lines, self.outbox)
+        self.teller.reminders.take_up(now)
         self.bookings = Bookings(state, self.teller, now)
         self.flaps = Flaps(state, self.teller)
         self.consumer = Consumer(state, self.checks, self.teller, self.bookings, self.flaps)
@@ -217,6 +218,7 @@ class OwnedShard:
         if not self.draining:
             self.checks.turn(now)
         self.bookings.tick(now)
+        self.teller.remind(now)
         self.outbox.tick(now, self.placed.reactionners if self.placed is not None else ())
         if now.mono - self._cleared_mono >= CLEAR_S:
             self._forget_departed(now)
@@ -313,6 +315,7 @@ class OwnedShard:
         for item in state.arrived:
             state.forget("m/" + item.key)
             self.bookings.take_up(item)
+        self.teller.reminders.take_up(now)
         for index, item in enumerate(list(state.items.values()), 1):
             if index % SLICE == 0:
                 yield

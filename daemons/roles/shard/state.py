@@ -267,6 +267,7 @@ class ShardState:
         self.hostgroups: dict[str, Group] = {group.name: group for group in body.hostgroups}
         self.servicegroups: dict[str, Group] = {group.name: group for group in body.servicegroups}
         self.contactgroups: dict[str, Group] = {group.name: group for group in body.contactgroups}
+        self.escalations = {escalation.name: escalation for escalation in body.escalations}
         by_name = {period.name: period for period in body.periods}
         zone = body.globals.use_timezone
         self.periods = {

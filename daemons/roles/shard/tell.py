@@ -6,11 +6,16 @@ it again, on whatever server, plans the same message; and it leaves only after t
 
 from collections.abc import Iterable
 
-from daemons.model.clock import Now, Wall
-from daemons.model.objects import Way
+from msgspec import Struct
+
+from daemons.model.clock import Now
+from daemons.model.objects import Contact, Way
 from daemons.model.status import UP, Told
 from daemons.roles.shard.command_lines import CommandLines
 from daemons.roles.shard.outbox import Outbox, Planned
+from daemons.roles.shard.recipients import Chosen, Recipients
+from daemons.roles.shard.recipients import commands as commands_of
+from daemons.roles.shard.reminders import Reminders
 from daemons.roles.shard.state import Item, ShardState
 from daemons.rules import lines
 from daemons.rules.handlers import commands, wanted
@@ -22,19 +27,26 @@ from daemons.rules.notify import (
     DOWNTIME_START,
     PROBLEM,
     RECOVERY,
+    Reason,
     cause,
-    contact_verdict,
-    next_notification,
     notification_id,
     problem_verdict,
 )
 from daemons.rules.output import told as told_output
 from daemons.rules.state import Move
 from daemons.rules.template import split_command
-from daemons.rules.timeperiod import covers
 
 _BY_COMMAND = (ACKNOWLEDGEMENT, CUSTOM, DOWNTIME_START, DOWNTIME_END, DOWNTIME_CANCELLED)
 HANDLER = "event handler"  # stands for the contact in an event handler's id
+
+
+class Note(Struct, frozen=True):
+    """What is told: `cause` goes into the id, `author` and `comment` are those of a person."""
+
+    kind: str
+    cause: str
+    author: str
+    comment: str
 
 
 class Teller:
@@ -46,10 +58,17 @@ class Teller:
         self._lines = lines_
         self._outbox = outbox
         self.obeyed_before = False  # the command being obeyed was obeyed by another owner
+        self.recipients = Recipients(state)
+        self.reminders = Reminders(state)
 
     def problem(self, item: Item, now: Now) -> None:
         """Tell of a confirmed problem, for the first time or again, if the rules let it."""
-        self._notify(item, PROBLEM, now)
+        self.reminders.note(item, self._notify(item, PROBLEM, now), now)
+
+    def remind(self, now: Now) -> None:
+        """Tell of the problems whose time has come without a result."""
+        for item in self.reminders.due(now):
+            self.reminders.note(item, self._notify(item, PROBLEM, now, reminder=True), now)
 
     def recovery(self, item: Item, now: Now) -> None:
         """Tell those who were told of the problem that it is over."""
@@ -57,10 +76,17 @@ class Teller:
 
     def say(
         self, item: Item, kind: str, now: Now, *, by: str, author: str = "", comment: str = "",
-        forced: bool = False,
+        forced: bool = False, broadcast: bool = False, increment: bool = False,
     ) -> None:  # fmt: skip
-        """Tell of an acknowledgement, a downtime or what a person wants told; `by`: what caused it."""
-        self._notify(item, kind, now, by=by, author=author, comment=comment, forced=forced)
+        """Tell of an acknowledgement, a downtime or what a person wants told; `by`: what caused it.
+
+        `forced`: whatever the filters say; `broadcast`: to the contacts of all escalations too; `increment`: it
+        counts as a notification of the problem (options 2, 1 and 4 of SEND_CUSTOM_*_NOTIFICATION).
+        """
+        self._notify(
+            item, kind, now, by=by, author=author, comment=comment, forced=forced,
+            broadcast=broadcast, increment=increment,
+        )  # fmt: skip
 
     def handle_event(self, item: Item, move: Move, now: Now) -> None:
         """Plan the event handler for a soft problem, a hard change or a recovery."""
@@ -100,8 +126,8 @@ class Teller:
         self._outbox.plan(
             Planned(
                 id=action_id, kind="handler", object=item.key, command=run.line, env=run.env,
-                timeout_s=state.globals.event_handler_timeout_s,
-                reactionner_tag=run.reactionner_tag, planned_wall=now.wall, epoch=state.epoch,
+                timeout_s=run.timeout_s, reactionner_tag=run.reactionner_tag, planned_wall=now.wall,
+                epoch=state.epoch,
             ),
             now,
         )  # fmt: skip
@@ -110,8 +136,8 @@ class Teller:
 
     def _notify(
         self, item: Item, kind: str, now: Now, *, by: str = "", author: str = "", comment: str = "",
-        forced: bool = False,
-    ) -> None:  # fmt: skip
+        forced: bool = False, broadcast: bool = False, increment: bool = False, reminder: bool = False,
+    ) -> Reason:  # fmt: skip
         state, status, traits, host = self._state, item.status, item.traits, item.host
         verdict = problem_verdict(
             kind,
@@ -120,74 +146,56 @@ class Teller:
             now.wall,
             is_host=item.is_host,
             enabled=state.globals.enable_notifications and traits.notifications_enabled,
-            in_period=self._covers(traits.notification_period, now),
+            in_period=self.recipients.in_period(traits.notification_period, now.wall),
             host_up=host is None or host.status.state == UP,
             host_downtime=host is not None and host.status.downtime_depth > 0,
             forced=forced,
+            reminder=reminder,
         )
         if not verdict.send:
-            return
-        if kind == PROBLEM:
-            status.notification_number += 1
-        reason = by or cause(status)
-        sent = self._contacts(item, kind, reason, now, author, comment, forced)
-        if kind != PROBLEM:
-            return
+            return verdict.why
+        counts = kind == PROBLEM or increment
+        status.notification_number += counts
+        note = Note(kind, by or cause(status), author, comment)
+        chosen = self.recipients.choose(item, kind, now, forced=forced, broadcast=broadcast)
+        sent = self._tell(item, note, chosen, now)
         if not sent:
-            status.notification_number -= 1
-            return
+            status.notification_number -= counts
+            return Reason.NOBODY
+        if counts:
+            state.changed(item)
+        if kind == PROBLEM:
+            self._note_told(item, sent, now)
+        return Reason.SENT
+
+    def _note_told(self, item: Item, sent: Iterable[str], now: Now) -> None:
+        status = item.status
         status.last_notification_wall = now.wall
-        following = next_notification(now.wall, traits.notification_interval_s)
+        following = self.recipients.following(item, now)
         status.next_notification_wall = following or 0.0
         status.no_more_notifications = following is None
         known = {t.contact for t in status.told}
         status.told += tuple(Told(c, now.wall) for c in sent if c not in known)
-        state.changed(item)
 
-    def _contacts(
-        self, item: Item, kind: str, reason: str, now: Now, author: str, comment: str, forced: bool
-    ) -> list[str]:
-        """Plan one action for each contact, way and command that lets it. Returns the contacts told."""
-        state, status = self._state, item.status
-        told = {t.contact for t in status.told}
+    def _tell(self, item: Item, note: "Note", chosen: Chosen, now: Now) -> list[str]:
+        """Plan one action for each contact, way and command. Returns the contacts told."""
         sent: dict[str, None] = {}
-        for name in item.traits.contacts:
-            contact = state.contacts.get(name)
-            if contact is None:
-                continue
-            switches = state.contact_status.get(name)
-            for way in contact.ways:
-                verdict = contact_verdict(
-                    way,
-                    kind,
-                    status.state,
-                    is_host=item.is_host,
-                    business_impact=item.traits.business_impact,
-                    in_period=self._covers(_period(way, item.is_host), now),
-                    enabled=switches is None or _enabled(switches.modified, item.is_host),
-                    told=name in told,
-                    in_downtime=switches is not None
-                    and any(d.in_effect for d in switches.downtimes),
-                    forced=forced,
-                )
-                if not verdict.send:
-                    continue
-                for command in _commands(way, item.is_host):
-                    if self._plan(item, name, way, command, kind, reason, now, author, comment):
-                        sent[name] = None
+        for contact, way in chosen.ways:
+            for command in commands_of(way, item.is_host):
+                if self._plan(item, contact, way, command, note, chosen, now):
+                    sent[contact.name] = None
         return list(sent)
 
     def _plan(
-        self, item: Item, contact: str, way: Way, command: str, kind: str, reason: str, now: Now,
-        author: str, comment: str,
+        self, item: Item, contact: Contact, way: Way, command: str, note: "Note", chosen: Chosen, now: Now
     ) -> bool:  # fmt: skip
-        state, status = self._state, item.status
-        action_id = self._id(item, contact, command, kind, reason)
+        state, status, kind = self._state, item.status, note.kind
+        action_id = self._id(item, contact.name, command, kind, note.cause)
         if self._outbox.knows(action_id):
             return True
         run = self._lines.of_notification(
-            item, state.contacts[contact], command, kind, now,
-            action_id=action_id, author=author, comment=comment,
+            item, contact, command, kind, now, action_id=action_id, author=note.author,
+            comment=note.comment, recipients=chosen.names, escalated=chosen.escalated,
         )  # fmt: skip
         if run is None:
             return False
@@ -201,7 +209,7 @@ class Teller:
             name = split_command(command)[0]
             state.journal.log(
                 lines.notification(
-                    contact, item.key, kind, status.state, name, text, author, comment
+                    contact.name, item.key, kind, status.state, name, text, note.author, note.comment
                 ),
                 now,
             )
@@ -224,19 +232,3 @@ class Teller:
         if "notification-ids" in state.without:
             lineage = f"{lineage}.{state.epoch}"  # tests: a new owner would tell everything twice
         return notification_id(state.body.cluster, lineage, contact, command, kind, reason)
-
-    def _covers(self, period: str, now: Now) -> bool:
-        return not period or covers(self._state.period(period), Wall(now.wall))
-
-
-def _period(way: Way, is_host: bool) -> str:
-    return way.host_notification_period if is_host else way.service_notification_period
-
-
-def _commands(way: Way, is_host: bool) -> Iterable[str]:
-    return way.host_notification_commands if is_host else way.service_notification_commands
-
-
-def _enabled(modified: dict[str, str], is_host: bool) -> bool:
-    name = "host_notifications_enabled" if is_host else "service_notifications_enabled"
-    return modified.get(name, "1") == "1"

@@ -1,0 +1,57 @@
+"""When a standing problem is looked at again although no result has come.
+
+Shinken's notifications have a time of their own; Nagios repeats them with results only. The one thing to
+know: a result that is about to come goes first, so that what is checked often is told by its results.
+"""
+
+from collections.abc import Callable
+
+from daemons.model.clock import Wall
+from daemons.model.objects import Traits
+from daemons.model.status import HARD, OK, Status
+from daemons.rules.notify import Reason, problem_start
+
+RESULT_FIRST_S = 15.0  # so long after a result the next one may come and tell it itself
+LOOK_AGAIN_S = 20.0  # what holds a notification up may end at any time: it is looked at so often
+NEVER_OPENS_S = 3600.0  # ... and a period that has no next start, so often
+
+_FINAL = (Reason.SOFT, Reason.NO_PROBLEM, Reason.OPTIONS, Reason.ONCE)  # only a result changes that
+_TIMED = (Reason.SENT, Reason.INTERVAL)
+
+
+def stands(status: Status) -> bool:
+    """Return whether there is a confirmed problem to tell of."""
+    return status.state != OK and status.state_type == HARD
+
+
+def next_look(
+    why: Reason,
+    status: Status,
+    traits: Traits,
+    now: Wall,
+    *,
+    opens: Callable[[], Wall | None],
+) -> Wall | None:
+    """Return when the problem is to be asked about again, after the answer `why` at `now`; None = never.
+
+    `opens` tells when its notification_period begins next, None = not at all.
+    """
+    if why in _FINAL or not stands(status):
+        return None
+    if why in _TIMED:
+        if status.no_more_notifications:
+            return None
+        due: float = status.next_notification_wall
+    elif why == Reason.TOO_EARLY:
+        due = problem_start(status) + traits.first_notification_delay_s
+    elif why == Reason.PERIOD:
+        due = opens() or now + NEVER_OPENS_S
+    else:
+        due = now + LOOK_AGAIN_S
+    return result_first(status, due, now)
+
+
+def result_first(status: Status, due: float, now: Wall) -> Wall:
+    """Return `due`, or later while a result may still come and go first."""
+    heard = min(status.last_check_wall, now)
+    return Wall(max(due, heard + RESULT_FIRST_S))

@@ -64,7 +64,6 @@ define receiver{{
 STDERR = "(No output on stdout) stderr:"
 NOT_YET = {
     "svc-dep-notif": "dependencies are not handled yet",
-    "escalation": "escalations are not handled yet",
 }
 LINES = (
     "ALERT:", "NOTIFICATION:", "EVENT HANDLER:"

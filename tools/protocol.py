@@ -25,6 +25,7 @@ OTHERS = {
     "operations": "operations: what an operator orders, and handing over",
     "moves": "moves: objects that go from one shard to another",
     "configuration": "the configuration",
+    "side": "commands beside checks",
     "stores": "a scheduler's retention stores",
 }
 BEGIN = "<!-- messages: begin (written by tools/protocol.py) -->"

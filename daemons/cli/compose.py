@@ -47,6 +47,7 @@ RELEASE = "0.1.0"
 IN_FLIGHT = 256  # plugins one worker runs at once
 FRESH = 8  # of these younger than 0.1 s: starting more at once gains nothing
 PREFETCH = 96
+SIDE_MAX = 64  # commands beside checks that a reactionner runs at once
 log = logging.getLogger(__name__)
 
 
@@ -236,6 +237,7 @@ def _reactionner(
         cluster=bundle.cluster,
         durable=durable,
         journal=journal.load(),
+        side_at_once=max(1, min(SIDE_MAX, pool.capacity // 4)),
         without=_without(),
     )
 

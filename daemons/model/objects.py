@@ -264,6 +264,8 @@ class Globals(Struct, frozen=True, array_like=True, kw_only=True):
     perfdata_timeout_s: float = 5.0
     enable_problem_impacts_states_change: bool = False
     host_down_disable_service_checks: bool = False  # of Nagios 4
+    host_perfdata_template: str = ""  # of a file that a broker writes; "" = none
+    service_perfdata_template: str = ""
 
 
 class ShardBody(Struct, frozen=True, array_like=True, kw_only=True):

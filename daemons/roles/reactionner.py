@@ -1,4 +1,4 @@
-"""The reactionner: runs notifications and event handlers, each one once.
+"""The reactionner: runs notifications and event handlers, each one once, and commands beside checks.
 
 The order that gives "once": an action is journalled as claimed, on disk and at a majority of the
 keepers, before its command starts, and as done after. What a crash leaves claimed and not done may or
@@ -16,6 +16,7 @@ from daemons.model.cluster import Cluster, Epoch
 from daemons.roles.claiming import Claiming
 from daemons.roles.highest import Highest, shard_lease
 from daemons.roles.role import Call, Unexpected, Wait
+from daemons.roles.side_runs import AT_ONCE, SideRuns, is_side
 from daemons.roles.standing import Standing
 from daemons.wire.claims import ActionsEnded, ClaimActions
 from daemons.wire.messages import (
@@ -107,10 +108,12 @@ class Reactionner:
         durable: bytes = b"",
         journal: Mapping[int, Iterable[ClaimedAction]] | None = None,
         capacity: int = CAPACITY,
+        side_at_once: int = AT_ONCE,
         without: frozenset[str] = frozenset(),
     ) -> None:
         """Start with the `journal` as it was on disk, by shard; what it has claimed is ambiguous.
 
+        `side_at_once`: so many workers at most have commands that run beside checks.
         `without` "fencing": obey anybody; only the drill's self-test wants that.
         """
         me = cluster.daemon(name)
@@ -130,6 +133,7 @@ class Reactionner:
         self._to_end: list[Ran] = []  # to be journalled as done, then told
         self._to_forget: dict[int, list[str]] = {}  # entries to strike from the journal, by shard
         self._claiming = Claiming(name, cluster)
+        self._sides = SideRuns(side_at_once)
         self._released: dict[str, int] = {}  # ids claimed and given back, with their shard
         self._links: dict[str, Link] = {}
         self._shards_at: dict[str, tuple[int, ...]] = {}
@@ -159,6 +163,7 @@ class Reactionner:
                 return Done()
             case Shutdown():
                 self.stopping = True
+                self._sides.clear()
                 self._stop_by = self._stop_by or now.mono + STOP_S
                 waits = bool(self._held or self._to_end or self._ended) and now.mono < self._stop_by
                 return Wait(self._stop_by) if waits else Done()
@@ -172,6 +177,7 @@ class Reactionner:
         calls += self._start([h for h in self._held.values() if h.stage == "aside"], now)
         calls += self._decide(now)
         calls += self._claiming.tick(now)
+        calls += self._sides.start(now, busy=any(h.stage != "running" for h in self._held.values()))
         if now.mono >= self._sweep_due:
             self._sweep_due = now.mono + SWEEP_S
             self._sweep(now)
@@ -184,7 +190,7 @@ class Reactionner:
         """Claim what was given, start what is claimed, tell what is done."""
         match call.message:
             case TakeActions():
-                return self._given(call.to, answer, now)
+                return self._given(call, answer, now)
             case Journal(entries=entries) if entries and entries[0].state == "claimed":
                 return self._claimed(entries, answer, now)
             case Journal(entries=entries) if entries:
@@ -222,7 +228,7 @@ class Reactionner:
             "unsettled": len(self._ended) + len(self._to_end),
             "journal": len(self._journal),
             "capacity": self.capacity,
-        }
+        } | self._sides.figures()
         return Report(
             active=bool(self._serves),
             epoch=self.standing.epoch,
@@ -260,6 +266,7 @@ class Reactionner:
         for held in list(self._held.values()):
             if held.action.shard == shard and held.action.epoch < epoch:
                 self._cancel(held)
+        self._sides.fence(shard, epoch)
         known = (e.claimed for e in self._journal.values() if e.shard == shard)
         released = (i for i, of in self._released.items() if of == shard)
         return Claimed(shard, tuple(known), tuple(released))
@@ -292,10 +299,11 @@ class Reactionner:
         ended = tuple(ran for ran in self._ended.values() if ran.shard in shards)[:ENDED_BATCH]
         holds = any(held.action.shard in shards for held in self._held.values())
         holds = holds or any(ran.shard in shards for ran in self._to_end)
+        snapshots = self._sides.taken_of(shards)
         if link.flying or now.mono < link.due_mono or not (serves or ended or holds):
             return []  # who still has something is heard of: else it would be given to another
         busy = bool(self._held or self._to_end or ended)
-        wait_s = 0.0 if not serves or ended else PACE_S if busy else IDLE_S
+        wait_s = 0.0 if not serves or ended or snapshots else PACE_S if busy else IDLE_S
         link.flying, link.sent_mono = True, now.mono
         message = TakeActions(
             self.name,
@@ -306,6 +314,8 @@ class Reactionner:
             self.tags,
             ended,
             self._holding(ended),
+            self._sides.want if serves else 0,
+            snapshots,
         )
         return [Call(scheduler, message, timeout_s=wait_s + ANSWER_S, lane="actions")]
 
@@ -317,18 +327,22 @@ class Reactionner:
             ids += [action_id for action_id in self._ended if action_id not in told]
         return tuple(ids)
 
-    def _given(self, scheduler: str, answer: Message, now: Now) -> list[Call]:
+    def _given(self, call: Call, answer: Message, now: Now) -> list[Call]:
         """Forget settled ends; sort what was given into known, late, and to be claimed."""
-        link = self._links.get(scheduler) or Link()
+        link = self._links.get(call.to) or Link()
         link.flying = False
         if not isinstance(answer, Actions):
             link.due_mono = now.mono + RETRY_S
             return []
         link.due_mono = link.sent_mono + PACE_S
+        assert isinstance(call.message, TakeActions)
+        self._sides.told(call.message.snapshots)
         for settled in answer.settled:
             self._ended.pop(settled, None)
         for owned in answer.shards:
             self.highest.admits(shard_lease(owned.shard), owned.epoch)
+        if not self.stopping:
+            self._sides.take(c for c in answer.sides if c.epoch >= self.highest.of(shard_lease(c.shard)))
         deadline = link.sent_mono + answer.budget_s
         new = []
         for action in answer.actions:
@@ -463,13 +477,19 @@ class Reactionner:
 
     def _handed_over(self, data: bytes, answer: Message, now: Now) -> None:
         stage = "aside" if isinstance(answer, Failed) else "running"
-        for order in msgpack.decode(data, type=list[Order]):
+        orders = msgpack.decode(data, type=list[Order])
+        if stage == "aside":
+            self._sides.refused(order for order in orders if is_side(order.object))
+        for order in orders:
             held = self._held.get(order.object)
             if held is not None and held.stage == "starting":
                 held.stage, held.started_mono = stage, now.mono
 
     def _ran(self, result: Result) -> None:
         """Take the end of a command; it is journalled with the next tick, then told."""
+        if is_side(result.object):
+            self._sides.ran(result)
+            return
         held = self._held.pop(result.object, None)
         if held is None:
             return  # given up as lost meanwhile
@@ -488,9 +508,10 @@ class Reactionner:
     def _lost(self, count: int) -> None:
         """A worker died with `count` of the commands. Only when that is all do we know which."""
         running = [held for held in self._held.values() if held.stage in ("starting", "running")]
-        if count >= len(running):
+        if count >= len(running) + self._sides.running:
             for held in running:
                 self._give_up(held)
+            self._sides.lost_all()
 
     def _give_up(self, held: Held) -> None:
         action = held.action

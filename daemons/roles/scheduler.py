@@ -28,6 +28,7 @@ from daemons.wire.messages import (
     Actions,
     Beat,
     Broks,
+    Chunk,
     Copied,
     Done,
     Enrolled,
@@ -286,13 +287,17 @@ class Scheduler:
         if first:
             for shard in owned:
                 shard.outbox.take(asked, now)
+                shard.side.take(asked.snapshots, now)
         held_back = self.standing.holding_back(now)
         givers = [shard for shard in owned if _serves(shard, asked.reactionner) and not held_back]
         settled = [action_id for shard in owned for action_id in shard.outbox.settled(asked)]
         actions: list[Action] = []
         for shard in givers:
             actions += shard.outbox.give(asked, asked.want - len(actions), now)
-        if not actions and not settled and now.mono < until:
+        sides: list[Chunk] = []
+        for shard in givers:
+            sides += shard.side.give(asked.tags, asked.side_want - sum(c.count for c in sides))
+        if not actions and not settled and not sides and now.mono < until:
             return Wait(until)
         self._patience.done(key)
         left = [self.standing.left_s(shard.state.lease, now) for shard in owned]
@@ -301,6 +306,7 @@ class Scheduler:
             tuple(actions),
             tuple(settled),
             max(0.0, min(left)),
+            tuple(sides),
         )
 
     def _broks(self, asked: TakeBroks, now: Now) -> Broks | NotMine | Wait:

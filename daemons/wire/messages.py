@@ -59,6 +59,7 @@ from daemons.wire.operations import (
     OperationAsk,
     Operations,
 )
+from daemons.wire.side import SnapshotTaken
 from daemons.wire.stores import Probe, StoresAsk, StoreSeen, StoresSeen
 
 
@@ -379,6 +380,8 @@ class TakeActions(Struct, frozen=True, array_like=True, tag=True):
     tags: tuple[str, ...] = ()
     ended: tuple[Ran, ...] = ()
     holding: tuple[str, ...] = ()  # ids it has taken and not ended
+    side_want: int = 0  # commands that run beside checks: so many more
+    snapshots: tuple[SnapshotTaken, ...] = ()  # what such commands printed
 
 
 class Actions(Struct, frozen=True, array_like=True, tag=True):
@@ -388,6 +391,7 @@ class Actions(Struct, frozen=True, array_like=True, tag=True):
     actions: tuple[Action, ...] = ()
     settled: tuple[str, ...] = ()  # ids whose end is durable: forget those
     budget_s: float = 0.0  # left of the shard's lease when the answer was made
+    sides: tuple[Chunk, ...] = ()  # commands that run beside checks, given once, never claimed
 
 
 class Fence(Struct, frozen=True, array_like=True, tag=True):
@@ -444,6 +448,9 @@ class Delta(Struct, frozen=True, array_like=True):
     removed: tuple[str, ...] = ()
     logs: tuple[LogLine, ...] = ()
     schema: int = 1
+    snapshots: tuple[SnapshotTaken, ...] = ()  # these three are for brokers, and kept nowhere
+    host_perfdata: tuple[str, ...] = ()  # a line for each result, by the template of the file
+    service_perfdata: tuple[str, ...] = ()
 
 
 class Replicate(Struct, frozen=True, array_like=True, tag=True):

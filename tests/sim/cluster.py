@@ -16,6 +16,7 @@ from daemons.model.objects import (
     Host,
     Service,
     ShardBody,
+    Snapshot,
     ShardDef,
     Traits,
     Way,
@@ -83,7 +84,8 @@ def body() -> ShardBody:
     )  # fmt: skip
     service = msgspec.structs.replace(
         host, check_command="check_service", notification_options=("w", "u", "c", "r"),
-        event_handler="repair", event_handler_enabled=True,
+        event_handler="repair", event_handler_enabled=True, obsess=True,
+        snapshot=Snapshot("snap", ("w", "c", "u"), 3.0),
     )  # fmt: skip
     passive = Traits(max_check_attempts=1, check_interval_s=0.0, active_checks_enabled=False)
     way = Way(
@@ -107,6 +109,8 @@ def body() -> ShardBody:
         commands=(
             Command("check_host", "check $HOSTNAME$"),
             Command("check_service", "check $HOSTNAME$;$SERVICEDESC$"),
+            Command("obsess", "obsess $HOSTNAME$;$SERVICEDESC$ $SERVICESTATE$"),
+            Command("snap", "snap $HOSTNAME$;$SERVICEDESC$"),
             Command("repair", "repair $HOSTNAME$;$SERVICEDESC$ $SERVICESTATE$"),
             Command("tell_host", "tell $HOSTNAME$ $NOTIFICATIONTYPE$ $HOSTSTATE$ $NOTIFICATIONCOMMENT$"),
             Command(
@@ -115,8 +119,9 @@ def body() -> ShardBody:
             ),
         ),
         globals=Globals(
-            interval_length_s=1.0, max_host_check_spread_s=4.0, max_service_check_spread_s=4.0
-        ),
+            interval_length_s=1.0, max_host_check_spread_s=4.0, max_service_check_spread_s=4.0,
+            obsess_over_services=True, ocsp_command="obsess",
+        ),  # fmt: skip
     )
 
 

@@ -13,6 +13,7 @@ from daemons.model.check import Order, Result
 from daemons.model.cluster import DaemonDef
 from daemons.net.retain import Retainer
 from daemons.roles.shard.store_sink import Store
+from daemons.roles.side_runs import is_side
 from daemons.wire.codec import decode_delta
 from daemons.wire.documents import DOCUMENT_VERSION, StoredDocument, StoreDocument
 from daemons.wire.messages import (
@@ -74,6 +75,7 @@ class Ledger(Struct):
     """What really happened."""
 
     checks: int = 0
+    beside: int = 0  # commands beside checks
     ran: list[Ran] = field(default_factory=list)
     files: dict[str, list[Written]] = field(default_factory=lambda: defaultdict(list))
 
@@ -216,6 +218,9 @@ class Services:
     def _run_actions(self, node: Node, message: Message) -> Message:
         assert isinstance(message, RunChunk)
         for order in ORDERS.decode(message.data):
+            if is_side(order.object):  # promised to nobody: it runs, and that is all
+                self._ran_beside(node, order)
+                continue
             tagged = bool(order.env.get("SHINKEN_NOTIFICATION_TAG"))
             ran = Ran(self.sim.now_s, node.name, order.object, tagged, order.command)
             self.ledger.ran.append(ran)
@@ -228,6 +233,14 @@ class Services:
                 lambda chunk=chunk: node.enter(chunk, lambda _: None),
             )  # fmt: skip
         return Done()
+
+    def _ran_beside(self, node: Node, order: Order) -> None:
+        result = Result(order.shard, order.epoch, order.object, order.seq, 0, 0.0, 0.1, "beside")
+        chunk = RanChunk(order.shard, 1, ENCODE([result]))
+        self.ledger.beside += 1
+        self.sim.later(
+            self.sim.random.uniform(0.02, 0.6), node, lambda: node.enter(chunk, lambda _: None)
+        )
 
     def _mortal(self, node: Node, role: str, serve: Service) -> Service:
         """Return `serve`, of which the process or its server may die: just before, just after, or later."""

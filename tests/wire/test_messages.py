@@ -9,7 +9,7 @@ import pytest
 from daemons.model.clock import Mono, Now, Wall
 from daemons.net.door import Asked, Refusal
 from daemons.net.runner import Runner
-from daemons.wire import board, claims, documents, messages, operations, stores
+from daemons.wire import board, claims, documents, messages, operations, side, stores
 from daemons.wire.codec import decode, encode
 from daemons.wire.messages import FROM_OPERATORS, FROM_PEERS, Done, Message
 from tests.wire.strategies import MESSAGES, of
@@ -41,7 +41,7 @@ def structs() -> list[type]:
     """Every Struct of the wire, messages and their parts."""
     found = {
         thing
-        for module in (messages, board, claims, documents, operations, stores)
+        for module in (messages, board, claims, documents, operations, side, stores)
         for thing in vars(module).values()
         if isinstance(thing, type)
         and issubclass(thing, msgspec.Struct)

@@ -11,6 +11,7 @@ from daemons.model.status import HARD, OK, UP, Status
 from daemons.roles.shard.bookings import Bookings
 from daemons.roles.shard.checks import Checks
 from daemons.roles.shard.flaps import Flaps
+from daemons.roles.shard.side import Side
 from daemons.roles.shard.state import Item, ShardState
 from daemons.roles.shard.tell import Teller
 from daemons.rules import lines
@@ -45,9 +46,11 @@ class Consumer:
     """Applies results to one shard."""
 
     def __init__(
-        self, state: ShardState, checks: Checks, teller: Teller, bookings: Bookings, flaps: Flaps
-    ) -> None:
+        self, state: ShardState, checks: Checks, teller: Teller, bookings: Bookings, flaps: Flaps,
+        side: Side,
+    ) -> None:  # fmt: skip
         """`checks` schedules what comes next, `teller` tells people, `bookings` has the downtimes."""
+        self._side = side
         self._bookings = bookings
         self._flaps = flaps
         self._state = state
@@ -71,8 +74,9 @@ class Consumer:
                 self._flaps.after(item, now)
             if first:
                 status.last_change_wall = status.last_hard_change_wall = now.wall
-            return
-        self._settle(item, move, was, now)
+        else:
+            self._settle(item, move, was, now)
+        self._side.after(item, now)
 
     # -- what the rules say
 

@@ -32,6 +32,7 @@ class Formed(Struct, frozen=True):
     data: bytes  # encoded `Delta`
     logs: tuple[LogLine, ...]
     wall: float
+    output: bytes = b""  # the same without records, of one with more output than log lines
 
     @property
     def position(self) -> Position:
@@ -83,11 +84,11 @@ class BrokRing:
         """Keep `formed`, the newest. Returns the record keys of log lines that had to go for it."""
         shed: list[str] = []
         self._kept.append(formed)
-        self._bytes += len(formed.data)
+        self._bytes += len(formed.data) + len(formed.output)
         self._lines += len(formed.logs)
         while len(self._kept) > 1 and (self._bytes > BYTES_MAX or self._lines > LINES_MAX):
             old = self._kept.popleft()
-            self._bytes -= len(old.data)
+            self._bytes -= len(old.data) + len(old.output)
             self._lines -= len(old.logs)
             self._lost = old.position
             if old.logs:
@@ -147,7 +148,7 @@ class BrokRing:
     def take(self, position: Position, states: bool) -> Answer:
         """Return the durable deltas after `position`, about ANSWER_BYTES of them.
 
-        Without `states` only those with log lines, and of them only the lines; the last one stands for
+        Without `states` only those with output, and of them only the output; the last one stands for
         all before it.
         """
         deltas: list[bytes] = []
@@ -155,6 +156,8 @@ class BrokRing:
         for formed in self._from(position):
             if states:
                 data = formed.data
+            elif formed.output:
+                data = formed.output
             elif formed.logs:
                 data = encode(
                     Delta(self._shard, formed.epoch, formed.n, formed.wall, {}, (), formed.logs)

@@ -120,6 +120,10 @@ class CommandLines:
         timeout_s = settings.notification_timeout_s
         return self._run(item, command, plain, now, env, timeout_s, tagged=_tagged(plain))
 
+    def of_text(self, item: Item, template: Template, now: Now) -> str:
+        """Return one line of text about `item`: what `template` says, line ends in values as two letters."""
+        return resolve(template, _in_one_line(self._lookup(item, now)))
+
     # -- inside
 
     def _check(self, written: str) -> _Check | None:
@@ -176,6 +180,14 @@ class CommandLines:
     def _other(self, host: str, description: str, now: Now) -> Lookup | None:
         other = self._state.items.get(f"{host};{description}" if description else host)
         return chain(*self._object(other, now)) if other is not None else None
+
+
+def _in_one_line(lookup: Lookup) -> Lookup:
+    def ask(name: str) -> str | None:
+        value = lookup(name)
+        return value.replace("\n", "\\n") if value is not None and "\n" in value else value
+
+    return ask
 
 
 def _tagged(lookup: Lookup) -> Lookup:

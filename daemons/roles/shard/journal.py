@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemons.model.clock import Now
 from daemons.model.cluster import Epoch
@@ -20,6 +21,7 @@ from daemons.roles.shard.standby_sink import StandbySink
 from daemons.roles.shard.store_sink import Store, StoreSink
 from daemons.wire.codec import encode
 from daemons.wire.messages import Delta, LogLine, Message, Replicate, Save
+from daemons.wire.side import SnapshotTaken
 from daemons.wire.stores import Probe
 
 FLUSH_S = 1.0  # states alone wait this long: many changes, one delta
@@ -33,6 +35,14 @@ _encode_record = msgspec.msgpack.Encoder().encode
 def record_bytes(record: Record) -> bytes:
     """Return what retention keeps of `record`."""
     return record if isinstance(record, bytes) else _encode_record(record)
+
+
+class Aside(Struct):
+    """What brokers get of the next delta and nobody keeps."""
+
+    snapshots: list[SnapshotTaken] = []
+    hosts: list[str] = []  # lines of performance data
+    services: list[str] = []
 
 
 class Keeper(Protocol):
@@ -70,6 +80,7 @@ class ShardJournal:
         self._changed: dict[str, Record] = {}
         self._removed: dict[str, None] = {}
         self._logs: list[LogLine] = []
+        self._aside = Aside()
         self._urgent_mono: float | None = None  # since when output waits
         self._quiet = True  # nothing pending deserves a delta of its own
         self._flushed_mono: float = now.mono
@@ -105,6 +116,16 @@ class ShardJournal:
         """Write a line for the logs; it leaves with the next delta."""
         self._logs.append(LogLine(now.wall, text))
         self.hurry(now)
+
+    def snapshot(self, taken: SnapshotTaken, now: Now) -> None:
+        """Pass on what a snapshot command printed, with the next delta: for brokers, kept nowhere."""
+        self._aside.snapshots.append(taken)
+        self.hurry(now)
+
+    def perfdata(self, line: str, *, is_host: bool) -> None:
+        """Pass on a line of performance data, with the next delta: for brokers, kept nowhere."""
+        (self._aside.hosts if is_host else self._aside.services).append(line)
+        self._quiet = False
 
     def hurry(self, now: Now) -> None:
         """Form the next delta soon: it holds output."""
@@ -248,8 +269,17 @@ class ShardJournal:
             self._changed[f"l/{self.epoch}.{n}"] = _encode_record(logs)
         changed = {key: record_bytes(record) for key, record in self._changed.items()}
         removed = tuple(self._removed)
-        delta = Delta(self.shard, self.epoch, n, now.wall, changed, removed, logs)
-        shed = self.ring.add(Formed(self.epoch, n, encode(delta), logs, now.wall))
+        aside = self._aside
+        delta = Delta(
+            self.shard, self.epoch, n, now.wall, changed, removed, logs,
+            snapshots=tuple(aside.snapshots), host_perfdata=tuple(aside.hosts),
+            service_perfdata=tuple(aside.services),
+        )  # fmt: skip
+        output = b""
+        if delta.snapshots or delta.host_perfdata or delta.service_perfdata:
+            self._aside = Aside()
+            output = encode(replace(delta, changed={}, removed=()))
+        shed = self.ring.add(Formed(self.epoch, n, encode(delta), logs, now.wall, output))
         self._changed, self._removed, self._logs = {}, dict.fromkeys(shed), []
         self._urgent_mono, self._quiet, self._flushed_mono = None, True, now.mono
         return delta

@@ -27,6 +27,7 @@ from daemons.roles.shard.moving import without as less
 from daemons.roles.shard.outbox import Outbox
 from daemons.roles.shard.records import readable
 from daemons.roles.shard.second_copy import RUNS_S, ClaimsQuery
+from daemons.roles.shard.side import WAITING_MAX, Side
 from daemons.roles.shard.state import SLICE, Item, ShardState, Tokens
 from daemons.roles.shard.store_sink import Store
 from daemons.roles.shard.tell import Teller
@@ -133,7 +134,10 @@ class OwnedShard:
         self.teller.reminders.take_up(now)
         self.bookings = Bookings(state, self.teller, now)
         self.flaps = Flaps(state, self.teller)
-        self.consumer = Consumer(state, self.checks, self.teller, self.bookings, self.flaps)
+        self.side = Side(state, self.lines)
+        self.consumer = Consumer(
+            state, self.checks, self.teller, self.bookings, self.flaps, self.side
+        )
         self.commands = Commands(
             state, self.checks, self.consumer, self.bookings, self.teller, self.flaps
         )
@@ -396,6 +400,7 @@ class OwnedShard:
             "actions_waiting": float(self.outbox.waiting),
             "actions_shed": float(self.outbox.shed),
             "actions_skipped": float(self.outbox.skipped),
+            "side_waiting": float(self.side.waiting),
             "log_lines_shed": float(self.journal.ring.lines_shed),
             "delta_n": float(self.journal.durable_n),
             "standby_failures": float(self.journal.standby.failures),
@@ -423,6 +428,11 @@ class OwnedShard:
         if self.outbox.waiting > 1000:
             found.append(
                 f"shard {self.state.id}: {self.outbox.waiting} notifications wait for a reactionner"
+            )
+        if self.side.waiting > WAITING_MAX // 2:
+            found.append(
+                f"shard {self.state.id}: {self.side.waiting} commands beside checks wait for a reactionner,"
+                f" {self.state.figures['side_shed']:.0f} were dropped"
             )
         return found
 

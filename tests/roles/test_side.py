@@ -14,7 +14,7 @@ from tests.roles.stage import Stage, body
 from tests.roles.test_scheduler_tells import logs, take_over
 
 _orders = msgspec.msgpack.Decoder(list[Order]).decode
-QUICK = dict(max_service_check_spread_s=1.0, max_host_check_spread_s=1.0)
+QUICK = {"max_service_check_spread_s": 1.0, "max_host_check_spread_s": 1.0}
 COMMANDS = (
     Command("ocsp", "/bin/ocsp $HOSTNAME$ $SERVICEDESC$ $SERVICESTATE$ $ARG1$ $SERVICEOUTPUT$"),
     Command("ochp", "/bin/ochp $HOSTNAME$ $HOSTSTATE$"),

@@ -5,7 +5,16 @@ from msgspec import msgpack
 from daemons.model.check import CODE_NOT_STARTED, CODE_TIMEOUT, Order, Result
 from daemons.roles import side_runs
 from daemons.roles.side_runs import AT_ONCE, CHUNK, LOST_S, WAITING, SideRuns
-from daemons.wire.messages import Actions, Chunk, Failed, Fence, LostRuns, RanChunk, ShardEpoch, Shutdown
+from daemons.wire.messages import (
+    Actions,
+    Chunk,
+    Failed,
+    Fence,
+    LostRuns,
+    RanChunk,
+    ShardEpoch,
+    Shutdown,
+)
 from daemons.wire.side import SnapshotTaken
 from tests.roles.test_reactionner import Bench, action, at
 

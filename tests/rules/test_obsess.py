@@ -44,18 +44,18 @@ def test_nothing_is_asked_for_by_default():
 @pytest.mark.parametrize(
     ("changes", "is_host", "left"),
     [
-        (dict(obsess_over_services=False), False, (None, "sp", "s")),
-        (dict(obsess_over_hosts=False), False, ("ocsp!1", "sp", "s")),
-        (dict(obsess_over_hosts=False), True, (None, "hp", "h")),
-        (dict(obsess_over_services=False), True, ("ochp", "hp", "h")),
-        (dict(ocsp_command=""), False, (None, "sp", "s")),
-        (dict(ochp_command=""), True, (None, "hp", "h")),
-        (dict(process_performance_data=False), False, ("ocsp!1", None, "")),
-        (dict(process_performance_data=False), True, ("ochp", None, "")),
-        (dict(service_perfdata_command=""), False, ("ocsp!1", None, "s")),
-        (dict(host_perfdata_command=""), True, ("ochp", None, "h")),
-        (dict(service_perfdata_template=""), False, ("ocsp!1", "sp", "")),
-        (dict(host_perfdata_template=""), True, ("ochp", "hp", "")),
+        ({"obsess_over_services": False}, False, (None, "sp", "s")),
+        ({"obsess_over_hosts": False}, False, ("ocsp!1", "sp", "s")),
+        ({"obsess_over_hosts": False}, True, (None, "hp", "h")),
+        ({"obsess_over_services": False}, True, ("ochp", "hp", "h")),
+        ({"ocsp_command": ""}, False, (None, "sp", "s")),
+        ({"ochp_command": ""}, True, (None, "hp", "h")),
+        ({"process_performance_data": False}, False, ("ocsp!1", None, "")),
+        ({"process_performance_data": False}, True, ("ochp", None, "")),
+        ({"service_perfdata_command": ""}, False, ("ocsp!1", None, "s")),
+        ({"host_perfdata_command": ""}, True, ("ochp", None, "h")),
+        ({"service_perfdata_template": ""}, False, ("ocsp!1", "sp", "")),
+        ({"host_perfdata_template": ""}, True, ("ochp", "hp", "")),
     ],
 )
 def test_each_switch_and_each_empty_command_takes_away_its_own(changes, is_host, left):
@@ -67,7 +67,7 @@ def test_each_switch_and_each_empty_command_takes_away_its_own(changes, is_host,
 
 @pytest.mark.parametrize("only", ["ocsp_command", "service_perfdata_command", "service_perfdata_template"])
 def test_one_of_the_three_is_enough_to_be_asked_for(only):
-    nothing = dict(ocsp_command="", service_perfdata_command="", service_perfdata_template="")
+    nothing = {"ocsp_command": "", "service_perfdata_command": "", "service_perfdata_template": ""}
     assert asked(with_(**nothing), is_host=False) is None
     assert asked(with_(**{**nothing, only: "x"}), is_host=False) is not None
 

@@ -16,8 +16,8 @@ from daemons.model.objects import (
     Host,
     Service,
     ShardBody,
-    Snapshot,
     ShardDef,
+    Snapshot,
     Traits,
     Way,
 )

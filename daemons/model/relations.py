@@ -70,12 +70,12 @@ class ImpactModulation(Struct, frozen=True, array_like=True):
 class RuleNode(Struct, frozen=True, array_like=True, kw_only=True):
     """A business rule, or a part of one: an object, or other nodes put together.
 
-    `kind`: "object", "&", "|" or "of". `counts` of an "of" are as written, "3", "-1" or "30%": one
-    (how many must be OK), or three (the most OK, WARNING and CRITICAL ... see docs/semantics.md).
+    `kind`: "object", "&", "|" or "of". `counts` of an "of" are as written, "3", "-1" or "30%"; there is one
+    (how many must be OK), or there are three (how many OK, WARNING and CRITICAL make that state).
     """
 
     kind: str
-    key: Key = ""
+    key: Key = ""  # of an object
     negated: bool = False
     nodes: tuple["RuleNode", ...] = ()
     counts: tuple[str, ...] = ()

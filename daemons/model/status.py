@@ -122,8 +122,12 @@ class Status(Struct, array_like=True, kw_only=True, gc=False):
     last_snapshot_wall: float = 0.0
     maintenance_id: int = 0  # downtime made by maintenance_period or its check, 0 = none
     stale: bool = False  # its check in force was asked for because no result came (freshness)
-    impact_state: int = -1  # its own state while a problem elsewhere hides it, -1 = not hidden
+    impact_state: int = -1  # what front ends show until its next result, as a problem elsewhere hides it; -1 = `state`
     began_wall: float = 0.0  # when the present problem first became hard, whatever its states since
+    # problems and impacts; the impacts of a problem are those whose `source_problems` name it
+    is_problem: bool = False  # a hard problem, and no other problem is its cause
+    source_problems: tuple[str, ...] = ()  # keys of the problems it suffers from; () = it is no impact
+    business_impact: int = -1  # that of its highest impact where this is above its own; -1 = its own
 
     @property
     def downtime_depth(self) -> int:

@@ -7,8 +7,9 @@ Selectors and macros: docs of Shinken, "Business rules".
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, product
+from types import MappingProxyType
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,6 +26,7 @@ _MACRO = re.compile(r"\$(\w+)\$")
 _MACROS_MAX = 1000  # replaced in one rule: macros may hold each other
 _VARIANTS_MAX = 64  # of one rule, by macro modulations
 Custom = Mapping[str, str]
+NOTHING: Custom = MappingProxyType({})
 
 
 class Rules(Struct, frozen=True):
@@ -32,6 +34,7 @@ class Rules(Struct, frozen=True):
 
     trees: dict[Key, RuleNode] = {}
     hosts: dict[Key, tuple[str, ...]] = {}  # of each rule: its own, then those it may name, sorted
+    commands: dict[Key, str] = {}  # check commands as the objects have them
 
 
 class Wrong(Struct, frozen=True):
@@ -75,7 +78,13 @@ class Scope:
         own: Host | Service = self.services[host][description] if description else self.hosts[host]
         return self.traits[own.traits]
 
-    def macros(self, key: Key, resources: Mapping[str, str], host: Custom = {}, service: Custom = {}) -> dict[str, str]:
+    def macros(
+        self,
+        key: Key,
+        resources: Mapping[str, str],
+        host: Custom = NOTHING,
+        service: Custom = NOTHING,
+    ) -> dict[str, str]:
         """Return the configured macros a rule of `key` may use; `host`, `service`: what modulations put over them."""
         name, _, description = key.partition(";")
         of = self.hosts[name]
@@ -129,7 +138,9 @@ class _Finder:
 
     def tree(self, node: RuleNode) -> RuleNode:
         if node.kind == "object":
-            return _all_of([RuleNode(kind="object", key=key) for key in self._keys(node.key)], node.negated)
+            return _all_of(
+                [RuleNode(kind="object", key=key) for key in self._keys(node.key)], node.negated
+            )
         nodes = [self.tree(part) for part in node.nodes]
         if node.kind == "of":
             nodes = list(_counted(node.nodes, nodes))
@@ -161,7 +172,10 @@ class _Finder:
             self._say(f"'{element}' is the object of the rule itself", "name another, or nothing")
         if not found and len(self.wrong) == before:
             what = "host" if service_side is None else "service"
-            self._say(f"'{element}' selects no {what}", "correct the selector, or add what it should select")
+            self._say(
+                f"'{element}' selects no {what}",
+                "correct the selector, or add what it should select",
+            )
         return found
 
     def _hosts(self, side: str) -> tuple[list[str], bool]:
@@ -187,6 +201,9 @@ class _Finder:
         self, element: str, hosts: list[str], side: str, several: bool
     ) -> tuple[list[Key], bool]:
         scope = self._scope
+        if not side:
+            self._say(f"'{element}' names no service", "a host is named without a comma")
+            return [], several
         plain = [f"{host};{side}" for host in hosts if side in scope.services[host]]
         if plain:
             return plain, False
@@ -196,7 +213,9 @@ class _Finder:
             return sorted(service.key for _, service in there), True
         if selector is None:
             if hosts:
-                self._say(*_no_service(element, side, hosts, several, {s.description for _, s in there}))
+                self._say(
+                    *_no_service(element, side, hosts, several, {s.description for _, s in there})
+                )
             return [], False
         keys = self._selected(
             selector[1], selector[2].strip(), "servicegroup", scope.servicegroups,
@@ -210,7 +229,10 @@ class _Finder:
     ) -> set[Key]:  # fmt: skip
         """Return the keys that a selector picks; `candidates` are (key, name, traits)."""
         if flag not in SELECTORS:
-            self._say(f"'{flag}:' is no selector", "g: group, l: label, r: regular expression, t: template")
+            self._say(
+                f"'{flag}:' is no selector",
+                "g: group, l: label, r: regular expression, t: template",
+            )
         elif flag == "g" and wanted not in groups:
             self._say(f"{kind} {wanted} is not defined", did_you_mean(wanted, groups))
         elif flag == "g":
@@ -284,22 +306,19 @@ def rules_of(
     scope: Scope,
     resources: Mapping[str, str],
     modulations: Iterable[MacroModulation],
-    wrong: Callable[[Wrong], None],
-) -> Rules:
-    """Return the business rules among the objects of `scope`; `wrong` is told what is wrong with them."""
-    keys = list(_with_rule(scope))
-    if not keys:
-        return Rules()
+) -> tuple[Rules, list[Wrong]]:
+    """Return the business rules among the objects of `scope`, and what is wrong with them."""
+    wrong: list[Wrong] = []
     customs = {m.name: m.custom for m in modulations}
     trees: dict[Key, RuleNode] = {}
     hosts: dict[Key, tuple[str, ...]] = {}
-    for key in keys:
-        rule = rule_of(scope.traits_of(key).check_command) or ""
+    commands = {key: scope.traits_of(key).check_command for key in _with_rule(scope)}
+    for key, command in commands.items():
+        rule = rule_of(command) or ""
         named: set[str] = set()
         for n, text in enumerate(_variants(rule, key, scope, resources, customs)):
             found = compiled(text, key, scope)
-            for one in found.wrong:
-                wrong(one)
+            wrong += found.wrong
             if found.tree is None:
                 continue
             if n == 0:
@@ -307,7 +326,7 @@ def rules_of(
             named.update(host_of(element) for element in elements(found.tree))
         own = host_of(key)
         hosts[key] = (own, *sorted(named - {own}))
-    return Rules(trees, hosts)
+    return Rules(trees, hosts, commands), wrong
 
 
 def _with_rule(scope: Scope) -> Iterator[Key]:
@@ -332,10 +351,10 @@ def _variants(
         return [rule]
 
     def over(traits: Traits) -> list[Custom]:
-        return [{}, *(customs[name] for name in traits.macro_modulations if name in customs)]
+        return [NOTHING, *(customs[name] for name in traits.macro_modulations if name in customs)]
 
     of_host = over(scope.traits_of(host_of(key)))
-    of_service = over(scope.traits_of(key)) if ";" in key else [{}]
+    of_service = over(scope.traits_of(key)) if ";" in key else [NOTHING]
     pairs = islice(product(of_host, of_service), _VARIANTS_MAX)
     texts = (with_macros(rule, scope.macros(key, resources, *pair)) for pair in pairs)
     return list(dict.fromkeys(texts))

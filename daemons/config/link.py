@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
+from daemons.config.business import Rules
 from daemons.config.complain import Complaints
 from daemons.config.contacts import contacts_of
 from daemons.config.definitions import Definitions
@@ -67,6 +68,7 @@ class Objects(Struct, frozen=True, kw_only=True):
     others: tuple[Other, ...] = ()
     macros: dict[str, str] = {}
     globals: Globals = Globals()
+    rules: Rules = Rules()
 
 
 def link(

@@ -19,6 +19,7 @@ from daemons.config.link import Objects, link
 from daemons.config.lint import lint
 from daemons.config.modules import Modules
 from daemons.config.realms import Realms, realms_of
+from daemons.config.ruled import Places, with_rules
 from daemons.config.schema import ILLEGAL_NAME_CHARS
 from daemons.config.settings import globals_of, in_zone, settings_of
 from daemons.config.shards import Cut, cut
@@ -73,7 +74,10 @@ def load(
     tags = {tag for d in cluster.daemons if d.role == "poller" for tag in d.tags if tag}
     globals = in_zone(globals_of(settings), time_zone, complaints)
     objects = link(lexed, globals, realms, illegal, tags, complaints)
-    complain_of_realms(objects, bonds_of(objects), partial(_where_of_host, lexed), complaints)
+    objects = with_rules(objects, lexed, complaints)
+    where = partial(_where_of_host, lexed)
+    of_rule = Places(lexed, objects.rules.commands).where
+    complain_of_realms(objects, bonds_of(objects), where, of_rule, complaints)
     lint(cluster, realms, set(objects.realms), complaints)
     return Loaded(
         cluster=cluster,

@@ -119,7 +119,11 @@ class _Reader:
             raise BadRule(f"a ')' is missing in '{found[:_SHOWN]}'")
         if not found:
             rest = self._rest()
-            raise BadRule(f"an element is missing before '{rest}'" if rest else "an element is missing at the end")
+            raise BadRule(
+                f"an element is missing before '{rest}'"
+                if rest
+                else "an element is missing at the end"
+            )
         return found
 
     def _next(self) -> str:

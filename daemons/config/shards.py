@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from daemons.config.bonds import Bond, bonds_of
 from daemons.config.deal import deal
-from daemons.config.link import Objects
+from daemons.config.link import IMPLICIT_COMMANDS, Objects
 from daemons.model.cluster import Cluster
 from daemons.model.objects import Group, Host, Service, ShardBody, ShardDef, Traits, host_of
 from daemons.model.relations import (
@@ -184,6 +184,7 @@ def _shard(
         impact_modulations=_named(
             objects.modulations.impact, (t.impact_modulations for t in traits)
         ),
+        rules={k: tree for k, tree in sorted(objects.rules.trees.items()) if host_of(k) in names},
     )
     encoded = msgspec.msgpack.encode(body)
     shard = ShardDef(
@@ -204,7 +205,7 @@ def _poller_tags(traits: Iterable[Traits], objects: Objects) -> tuple[str, ...]:
     asked = {
         t.poller_tag or of_command.get(t.check_command.partition("!")[0], "")
         for t in traits
-        if t.check_command
+        if t.check_command.partition("!")[0] not in ("", *IMPLICIT_COMMANDS)
     }
     return tuple(sorted(asked))
 

@@ -73,7 +73,7 @@ def test_a_new_leaf_moves_nothing_of_its_pack() -> None:
     [
         (host("b", "realm Paris", "parents a"), "parents a"),
         (host("b", "realm Paris") + dependency("host", "host_name a", "dependent_host_name b"), "define hostdependency{"),
-        (host("b", "realm Paris") + service("rule", "host_name b", "check_command bp_rule!a"), "define host{"),
+        (host("b", "realm Paris") + service("rule", "host_name b", "check_command bp_rule!a"), "check_command bp_rule!a"),
     ],
 )  # fmt: skip
 def test_bound_hosts_of_two_realms_are_complained_of_where_they_are_bound(

@@ -91,7 +91,7 @@ def test_snapshots_maintenance_and_the_rest_of_what_a_service_says() -> None:
 
 def test_a_business_rule_has_the_settings_of_its_telling() -> None:
     traits = of_service(
-        "check_command bp_rule!h,s2", "business_rule_output_template $(x)$",
+        "check_command bp_rule!h", "business_rule_output_template $(x)$",
         "business_rule_smart_notifications 1", "business_rule_downtime_as_ack 1",
         "business_rule_host_notification_options d,r", "business_rule_service_notification_options n",
     )  # fmt: skip

@@ -1,22 +1,22 @@
-"""External commands: the line format, every name with its arguments, and which scheduler gets it.
+"""External commands: the line format, arguments checked for their kind, and who gets the line.
 
-Line: `[epoch] NAME;arg;arg`. Nagios Core docs, "External Commands", with Shinken's additions and some of Nagios 4
-and Naemon. The one thing to know: nothing is applied here; arguments stay text, checked for their kind.
+Line: `[epoch] NAME;arg;arg`. The one thing to know: nothing is applied here, and nothing a line says raises;
+what `parse` returns has arguments that can be used as they are: whole numbers, 0 or 1 for yes and no.
 """
 
 import re
+from collections.abc import Callable
+from hashlib import sha256
 
 from msgspec import Struct
 
 from daemons.model.clock import Wall
+from daemons.rules.command_table import COMMANDS as COMMANDS
+from daemons.rules.command_table import LEADER, NOBODY, PIPE, Shape
 
-
-class Shape(Struct, frozen=True, gc=False):
-    """What a command is about and what it takes."""
-
-    scope: str  # host, service, contact, hostgroup, servicegroup, contactgroup or global
-    kinds: tuple[str, ...]  # of its arguments; "service" stands for two, host and description
-    optional: int = 0  # how many at the end may be left out
+TIME_MAX = 2**33  # the year 2242: what comes after can be shown by nobody
+NUMBER_MAX = 2**31 - 1
+UNKNOWN = "there is no external command"  # how `why` begins when the name is not known
 
 
 class ExternalCommand(Struct, frozen=True):
@@ -36,245 +36,145 @@ class Refused(Struct, frozen=True):
 def parse(line: str) -> ExternalCommand | Refused:
     """Return the command in `line`, or why there is none.
 
-    The last text argument keeps its semicolons. Arguments beyond those known are refused only where the last
-    one is not text.
+    The last text argument keeps its semicolons. Blanks around other arguments go. Arguments beyond those known
+    are refused only where the last one is not text.
     """
     match = _LINE.match(line.strip("\r\n\t \0"))
     if match is None:
-        return Refused("a command is written [seconds since 1970] NAME;argument;argument")
-    epoch, name, rest = match.groups()
-    shape = COMMANDS.get(name.upper())
+        return Refused("a command is written [seconds since 1970] NAME;argument;argument on one line")
+    epoch, said, rest = match.groups()
+    name = said.strip().upper()
+    shape = COMMANDS.get(name)
     if shape is None:
-        return Refused(f"there is no external command {name[:80]}")
-    name = name.upper()
+        return Refused(f"{UNKNOWN} {said.strip()[:80]}")
+    if shape.to == NOBODY:
+        return Refused(f"{name} is {shape.does}")
+    args = _args(name, shape, rest)
+    if isinstance(args, Refused):
+        return args
+    return ExternalCommand(name, args, Wall(min(float(epoch or 0), TIME_MAX)))
+
+
+def _args(name: str, shape: Shape, rest: str | None) -> tuple[str, ...] | Refused:
     kinds = _FLAT[name]
     if not kinds:
-        if rest and rest.strip(";"):
-            return Refused(f"{name} takes no arguments")
-        return ExternalCommand(name, (), Wall(float(epoch or 0)))
-    args = rest.split(";", len(kinds) - 1) if rest is not None else []
-    if kinds[-1] != "text" and len(args) == len(kinds):
-        args[-1] = args[-1].rstrip(";")
-    if len(args) < len(kinds) - shape.optional:
+        taken = not (rest and rest.strip("; \t"))
+        return () if taken else Refused(f"{name} takes no arguments")
+    given = rest.split(";", len(kinds) - 1) if rest is not None else []
+    if kinds[-1] != "text" and len(given) == len(kinds):
+        given[-1] = given[-1].rstrip("; \t")
+    needed = len(kinds) - shape.optional
+    if len(given) < needed:
         takes = ";".join(kinds)
-        return Refused(f"{name} takes {len(kinds)} arguments ({takes}), {len(args)} given")
-    for number, (kind, value) in enumerate(zip(kinds, args, strict=False), 1):
-        why = _wrong(kind, value, optional=number > len(kinds) - shape.optional)
-        if why:
-            return Refused(f"{name}: argument {number} ({kind}) {why}")
-    return ExternalCommand(name, tuple(args), Wall(float(epoch or 0)))
+        return Refused(f"{name} takes {len(kinds)} arguments ({takes}), {len(given)} given")
+    args = []
+    for number, (kind, text) in enumerate(zip(kinds, given, strict=False), 1):
+        value = text if kind == "text" else text.strip()
+        read = _KINDS.get(kind, _name)
+        clean = "" if not value and number > needed else read(value)
+        if clean is None:
+            return Refused(f"{name}: argument {number} ({kind}) {_wrong(kind, value)}")
+        args.append(clean)
+    return tuple(args)
 
 
 def route(command: ExternalCommand) -> str | None:
-    """Return the host whose scheduler gets `command`; None = every scheduler gets it."""
+    """Return the host whose scheduler gets `command`; None = every scheduler, or whoever `to` names."""
     return command.args[0] if COMMANDS[command.name].scope in ("host", "service") else None
 
 
-def _wrong(kind: str, value: str, *, optional: bool) -> str:
-    """What is wrong with an argument, or ""."""
-    if kind in ("text", "author"):
-        return ""
+def to_leader(command: ExternalCommand) -> bool:
+    """Return whether it is for the leading arbiter."""
+    return COMMANDS[command.name].to == LEADER
+
+
+def of_pipe(command: ExternalCommand) -> bool:
+    """Return whether whoever reads the pipe obeys it."""
+    return COMMANDS[command.name].to == PIPE
+
+
+def given_number(id: str) -> int:
+    """Return the number of what the command with this id books in every shard: contacts' downtimes.
+
+    The shards number what is theirs from 1 up, ten million each; these are beyond 200 of them.
+    """
+    return 2_000_000_000 + int.from_bytes(sha256(id.encode("utf-8", "surrogatepass")).digest()[:8]) % 147_000_000
+
+
+# -- kinds of arguments: each reads what stands there, None when it is none
+
+
+def _name(value: str) -> str | None:
+    return value or None
+
+
+def _any(value: str) -> str | None:
+    return value
+
+
+def _between(low: int, high: int) -> Callable[[str], str | None]:
+    def read(value: str) -> str | None:
+        if not _WHOLE.match(value):
+            return None
+        number = int(float(value))
+        return str(number) if low <= number <= high else None
+
+    return read
+
+
+def _yes_or_no(value: str) -> str | None:
+    if _WHOLE.match(value):
+        return str(int(float(value) > 0))
+    return _WORDS.get(value.lower())
+
+
+def _interval(value: str) -> str | None:
+    if not _DECIMAL.match(value):
+        return None
+    return value if float(value) <= NUMBER_MAX else None
+
+
+def _variable(value: str) -> str | None:
+    return value.upper().removeprefix("_") if _VARIABLE.match(value) else None
+
+
+def _wrong(kind: str, value: str) -> str:
+    """What is wrong with an argument."""
     if not value:
-        return "" if optional else "is empty"
-    if kind == "int":
-        return "" if _INT.match(value) else f"must be a whole number, not {value[:40]!r}"
-    if kind == "bool":
-        return "" if value in ("0", "1") else f"must be 0 or 1, not {value[:40]!r}"
-    return ""
+        return "is empty"
+    must = _MUST.get(kind, "be a whole number")
+    return f"must {must}, not {value[:40]!r}"
 
 
 _LINE = re.compile(
-    r"(?:\[\s*(\d{1,12}(?:\.\d{1,9})?)\s*\]\s*)?([A-Za-z_]+)\s*(?:;(.*))?$", re.DOTALL
+    r"(?:\[\s*(\d{1,12}(?:\.\d{1,9})?)\s*\]\s*)?([A-Za-z_][^;\r\n]*)(?:;([^\r\n]*))?$", re.ASCII
 )
-_INT = re.compile(r"\s*-?\d{1,12}(?:\.0*)?\s*$")
-
-
-def _c(scope: str, kinds: str, optional: int = 0) -> Shape:
-    return Shape(scope, tuple(kinds.split(";")) if kinds else (), optional)
-
-
-# fmt: off
-COMMANDS: dict[str, Shape] = {
-    "ACKNOWLEDGE_HOST_PROBLEM": _c("host", "host;int;bool;bool;author;text"),
-    "ACKNOWLEDGE_HOST_PROBLEM_EXPIRE": _c("host", "host;int;bool;bool;int;author;text"),
-    "ACKNOWLEDGE_SVC_PROBLEM": _c("service", "service;int;bool;bool;author;text"),
-    "ACKNOWLEDGE_SVC_PROBLEM_EXPIRE": _c("service", "service;int;bool;bool;int;author;text"),
-    "ADD_HOST_COMMENT": _c("host", "host;bool;author;text"),
-    "ADD_SIMPLE_HOST_DEPENDENCY": _c("host", "host;host"),
-    "ADD_SIMPLE_POLLER": _c("global", "text;text;text;text"),
-    "ADD_SVC_COMMENT": _c("service", "service;bool;author;text"),
-    "CHANGE_CONTACT_HOST_NOTIFICATION_TIMEPERIOD": _c("contact", "contact;period"),
-    "CHANGE_CONTACT_MODATTR": _c("contact", "contact;text"),
-    "CHANGE_CONTACT_MODHATTR": _c("contact", "contact;text"),
-    "CHANGE_CONTACT_MODSATTR": _c("contact", "contact;text"),
-    "CHANGE_CONTACT_SVC_NOTIFICATION_TIMEPERIOD": _c("contact", "contact;period"),
-    "CHANGE_CUSTOM_CONTACT_VAR": _c("contact", "contact;text;text"),
-    "CHANGE_CUSTOM_HOST_VAR": _c("host", "host;text;text"),
-    "CHANGE_CUSTOM_SVC_VAR": _c("service", "service;text;text"),
-    "CHANGE_GLOBAL_HOST_EVENT_HANDLER": _c("global", "command"),
-    "CHANGE_GLOBAL_SVC_EVENT_HANDLER": _c("global", "command"),
-    "CHANGE_HOST_CHECK_COMMAND": _c("host", "host;command"),
-    "CHANGE_HOST_CHECK_TIMEPERIOD": _c("host", "host;period"),
-    "CHANGE_HOST_EVENT_HANDLER": _c("host", "host;command"),
-    "CHANGE_HOST_MODATTR": _c("host", "host;int"),
-    "CHANGE_MAX_HOST_CHECK_ATTEMPTS": _c("host", "host;int"),
-    "CHANGE_MAX_SVC_CHECK_ATTEMPTS": _c("service", "service;int"),
-    "CHANGE_NORMAL_HOST_CHECK_INTERVAL": _c("host", "host;int"),
-    "CHANGE_NORMAL_SVC_CHECK_INTERVAL": _c("service", "service;int"),
-    "CHANGE_RETRY_HOST_CHECK_INTERVAL": _c("host", "host;int"),
-    "CHANGE_RETRY_SVC_CHECK_INTERVAL": _c("service", "service;int"),
-    "CHANGE_SVC_CHECK_COMMAND": _c("service", "service;command"),
-    "CHANGE_SVC_CHECK_TIMEPERIOD": _c("service", "service;period"),
-    "CHANGE_SVC_EVENT_HANDLER": _c("service", "service;command"),
-    "CHANGE_SVC_MODATTR": _c("service", "service;int"),
-    "CHANGE_SVC_NOTIFICATION_TIMEPERIOD": _c("service", "service;period"),
-    "DELAY_HOST_NOTIFICATION": _c("host", "host;int"),
-    "DELAY_SVC_NOTIFICATION": _c("service", "service;int"),
-    "DEL_ALL_HOST_COMMENTS": _c("host", "host"),
-    "DEL_ALL_HOST_DOWNTIMES": _c("host", "host"),
-    "DEL_ALL_SVC_COMMENTS": _c("service", "service"),
-    "DEL_ALL_SVC_DOWNTIMES": _c("service", "service"),
-    "DEL_CONTACT_DOWNTIME": _c("global", "int"),
-    "DEL_HOST_COMMENT": _c("global", "int"),
-    "DEL_HOST_DEPENDENCY": _c("host", "host;host"),
-    "DEL_HOST_DOWNTIME": _c("global", "int"),
-    "DEL_SVC_COMMENT": _c("global", "int"),
-    "DEL_SVC_DOWNTIME": _c("global", "int"),
-    "DISABLE_ALL_NOTIFICATIONS_BEYOND_HOST": _c("host", "host"),
-    "DISABLE_CONTACTGROUP_HOST_NOTIFICATIONS": _c("contactgroup", "contactgroup"),
-    "DISABLE_CONTACTGROUP_SVC_NOTIFICATIONS": _c("contactgroup", "contactgroup"),
-    "DISABLE_CONTACT_HOST_NOTIFICATIONS": _c("contact", "contact"),
-    "DISABLE_CONTACT_SVC_NOTIFICATIONS": _c("contact", "contact"),
-    "DISABLE_EVENT_HANDLERS": _c("global", ""),
-    "DISABLE_FAILURE_PREDICTION": _c("global", ""),
-    "DISABLE_FLAP_DETECTION": _c("global", ""),
-    "DISABLE_HOSTGROUP_HOST_CHECKS": _c("hostgroup", "hostgroup"),
-    "DISABLE_HOSTGROUP_HOST_NOTIFICATIONS": _c("hostgroup", "hostgroup"),
-    "DISABLE_HOSTGROUP_PASSIVE_HOST_CHECKS": _c("hostgroup", "hostgroup"),
-    "DISABLE_HOSTGROUP_PASSIVE_SVC_CHECKS": _c("hostgroup", "hostgroup"),
-    "DISABLE_HOSTGROUP_SVC_CHECKS": _c("hostgroup", "hostgroup"),
-    "DISABLE_HOSTGROUP_SVC_NOTIFICATIONS": _c("hostgroup", "hostgroup"),
-    "DISABLE_HOST_AND_CHILD_NOTIFICATIONS": _c("host", "host"),
-    "DISABLE_HOST_CHECK": _c("host", "host"),
-    "DISABLE_HOST_EVENT_HANDLER": _c("host", "host"),
-    "DISABLE_HOST_FLAP_DETECTION": _c("host", "host"),
-    "DISABLE_HOST_FRESHNESS_CHECKS": _c("global", ""),
-    "DISABLE_HOST_NOTIFICATIONS": _c("host", "host"),
-    "DISABLE_HOST_SVC_CHECKS": _c("host", "host"),
-    "DISABLE_HOST_SVC_NOTIFICATIONS": _c("host", "host"),
-    "DISABLE_NOTIFICATIONS": _c("global", ""),
-    "DISABLE_PASSIVE_HOST_CHECKS": _c("host", "host"),
-    "DISABLE_PASSIVE_SVC_CHECKS": _c("service", "service"),
-    "DISABLE_PERFORMANCE_DATA": _c("global", ""),
-    "DISABLE_SERVICEGROUP_HOST_CHECKS": _c("servicegroup", "servicegroup"),
-    "DISABLE_SERVICEGROUP_HOST_NOTIFICATIONS": _c("servicegroup", "servicegroup"),
-    "DISABLE_SERVICEGROUP_PASSIVE_HOST_CHECKS": _c("servicegroup", "servicegroup"),
-    "DISABLE_SERVICEGROUP_PASSIVE_SVC_CHECKS": _c("servicegroup", "servicegroup"),
-    "DISABLE_SERVICEGROUP_SVC_CHECKS": _c("servicegroup", "servicegroup"),
-    "DISABLE_SERVICEGROUP_SVC_NOTIFICATIONS": _c("servicegroup", "servicegroup"),
-    "DISABLE_SERVICE_FLAP_DETECTION": _c("service", "service"),
-    "DISABLE_SERVICE_FRESHNESS_CHECKS": _c("global", ""),
-    "DISABLE_SVC_CHECK": _c("service", "service"),
-    "DISABLE_SVC_EVENT_HANDLER": _c("service", "service"),
-    "DISABLE_SVC_FLAP_DETECTION": _c("service", "service"),
-    "DISABLE_SVC_NOTIFICATIONS": _c("service", "service"),
-    "ENABLE_ALL_NOTIFICATIONS_BEYOND_HOST": _c("host", "host"),
-    "ENABLE_CONTACTGROUP_HOST_NOTIFICATIONS": _c("contactgroup", "contactgroup"),
-    "ENABLE_CONTACTGROUP_SVC_NOTIFICATIONS": _c("contactgroup", "contactgroup"),
-    "ENABLE_CONTACT_HOST_NOTIFICATIONS": _c("contact", "contact"),
-    "ENABLE_CONTACT_SVC_NOTIFICATIONS": _c("contact", "contact"),
-    "ENABLE_EVENT_HANDLERS": _c("global", ""),
-    "ENABLE_FAILURE_PREDICTION": _c("global", ""),
-    "ENABLE_FLAP_DETECTION": _c("global", ""),
-    "ENABLE_HOSTGROUP_HOST_CHECKS": _c("hostgroup", "hostgroup"),
-    "ENABLE_HOSTGROUP_HOST_NOTIFICATIONS": _c("hostgroup", "hostgroup"),
-    "ENABLE_HOSTGROUP_PASSIVE_HOST_CHECKS": _c("hostgroup", "hostgroup"),
-    "ENABLE_HOSTGROUP_PASSIVE_SVC_CHECKS": _c("hostgroup", "hostgroup"),
-    "ENABLE_HOSTGROUP_SVC_CHECKS": _c("hostgroup", "hostgroup"),
-    "ENABLE_HOSTGROUP_SVC_NOTIFICATIONS": _c("hostgroup", "hostgroup"),
-    "ENABLE_HOST_AND_CHILD_NOTIFICATIONS": _c("host", "host"),
-    "ENABLE_HOST_CHECK": _c("host", "host"),
-    "ENABLE_HOST_EVENT_HANDLER": _c("host", "host"),
-    "ENABLE_HOST_FLAP_DETECTION": _c("host", "host"),
-    "ENABLE_HOST_FRESHNESS_CHECKS": _c("global", ""),
-    "ENABLE_HOST_NOTIFICATIONS": _c("host", "host"),
-    "ENABLE_HOST_SVC_CHECKS": _c("host", "host"),
-    "ENABLE_HOST_SVC_NOTIFICATIONS": _c("host", "host"),
-    "ENABLE_NOTIFICATIONS": _c("global", ""),
-    "ENABLE_PASSIVE_HOST_CHECKS": _c("host", "host"),
-    "ENABLE_PASSIVE_SVC_CHECKS": _c("service", "service"),
-    "ENABLE_PERFORMANCE_DATA": _c("global", ""),
-    "ENABLE_SERVICEGROUP_HOST_CHECKS": _c("servicegroup", "servicegroup"),
-    "ENABLE_SERVICEGROUP_HOST_NOTIFICATIONS": _c("servicegroup", "servicegroup"),
-    "ENABLE_SERVICEGROUP_PASSIVE_HOST_CHECKS": _c("servicegroup", "servicegroup"),
-    "ENABLE_SERVICEGROUP_PASSIVE_SVC_CHECKS": _c("servicegroup", "servicegroup"),
-    "ENABLE_SERVICEGROUP_SVC_CHECKS": _c("servicegroup", "servicegroup"),
-    "ENABLE_SERVICEGROUP_SVC_NOTIFICATIONS": _c("servicegroup", "servicegroup"),
-    "ENABLE_SERVICE_FRESHNESS_CHECKS": _c("global", ""),
-    "ENABLE_SVC_CHECK": _c("service", "service"),
-    "ENABLE_SVC_EVENT_HANDLER": _c("service", "service"),
-    "ENABLE_SVC_FLAP_DETECTION": _c("service", "service"),
-    "ENABLE_SVC_NOTIFICATIONS": _c("service", "service"),
-    "LAUNCH_HOST_EVENT_HANDLER": _c("host", "host"),
-    "LAUNCH_SVC_EVENT_HANDLER": _c("service", "service"),
-    "PROCESS_FILE": _c("global", "text;bool"),
-    "PROCESS_HOST_CHECK_RESULT": _c("host", "host;int;text"),
-    "PROCESS_HOST_OUTPUT": _c("host", "host;text"),
-    "PROCESS_SERVICE_CHECK_RESULT": _c("service", "service;int;text"),
-    "PROCESS_SERVICE_OUTPUT": _c("service", "service;text"),
-    "READ_STATE_INFORMATION": _c("global", ""),
-    "RELOAD_CONFIG": _c("global", ""),
-    "REMOVE_HOST_ACKNOWLEDGEMENT": _c("host", "host"),
-    "REMOVE_SVC_ACKNOWLEDGEMENT": _c("service", "service"),
-    "RESTART_PROGRAM": _c("global", ""),
-    "SAVE_STATE_INFORMATION": _c("global", ""),
-    "SCHEDULE_AND_PROPAGATE_HOST_DOWNTIME": _c("host", "host;int;int;bool;int;int;author;text"),
-    "SCHEDULE_AND_PROPAGATE_TRIGGERED_HOST_DOWNTIME": _c("host", "host;int;int;bool;int;int;author;text"),
-    "SCHEDULE_CONTACT_DOWNTIME": _c("contact", "contact;int;int;author;text"),
-    "SCHEDULE_FORCED_HOST_CHECK": _c("host", "host;int"),
-    "SCHEDULE_FORCED_HOST_SVC_CHECKS": _c("host", "host;int"),
-    "SCHEDULE_FORCED_SVC_CHECK": _c("service", "service;int"),
-    "SCHEDULE_HOSTGROUP_HOST_DOWNTIME": _c("hostgroup", "hostgroup;int;int;bool;int;int;author;text"),
-    "SCHEDULE_HOSTGROUP_SVC_DOWNTIME": _c("hostgroup", "hostgroup;int;int;bool;int;int;author;text"),
-    "SCHEDULE_HOST_CHECK": _c("host", "host;int"),
-    "SCHEDULE_HOST_DOWNTIME": _c("host", "host;int;int;bool;int;int;author;text"),
-    "SCHEDULE_HOST_SVC_CHECKS": _c("host", "host;int"),
-    "SCHEDULE_HOST_SVC_DOWNTIME": _c("host", "host;int;int;bool;int;int;author;text"),
-    "SCHEDULE_SERVICEGROUP_HOST_DOWNTIME": _c("servicegroup", "servicegroup;int;int;bool;int;int;author;text"),
-    "SCHEDULE_SERVICEGROUP_SVC_DOWNTIME": _c("servicegroup", "servicegroup;int;int;bool;int;int;author;text"),
-    "SCHEDULE_SVC_CHECK": _c("service", "service;int"),
-    "SCHEDULE_SVC_DOWNTIME": _c("service", "service;int;int;bool;int;int;author;text"),
-    "SEND_CUSTOM_HOST_NOTIFICATION": _c("host", "host;int;author;text"),
-    "SEND_CUSTOM_SVC_NOTIFICATION": _c("service", "service;int;author;text"),
-    "SET_HOST_NOTIFICATION_NUMBER": _c("host", "host;int"),
-    "SET_SVC_NOTIFICATION_NUMBER": _c("service", "service;int"),
-    "SHUTDOWN_PROGRAM": _c("global", ""),
-    "START_ACCEPTING_PASSIVE_HOST_CHECKS": _c("global", ""),
-    "START_ACCEPTING_PASSIVE_SVC_CHECKS": _c("global", ""),
-    "START_EXECUTING_HOST_CHECKS": _c("global", ""),
-    "START_EXECUTING_SVC_CHECKS": _c("global", ""),
-    "START_OBSESSING_OVER_HOST": _c("host", "host"),
-    "START_OBSESSING_OVER_HOST_CHECKS": _c("global", ""),
-    "START_OBSESSING_OVER_SVC": _c("service", "service"),
-    "START_OBSESSING_OVER_SVC_CHECKS": _c("global", ""),
-    "STOP_ACCEPTING_PASSIVE_HOST_CHECKS": _c("global", ""),
-    "STOP_ACCEPTING_PASSIVE_SVC_CHECKS": _c("global", ""),
-    "STOP_EXECUTING_HOST_CHECKS": _c("global", ""),
-    "STOP_EXECUTING_SVC_CHECKS": _c("global", ""),
-    "STOP_OBSESSING_OVER_HOST": _c("host", "host"),
-    "STOP_OBSESSING_OVER_HOST_CHECKS": _c("global", ""),
-    "STOP_OBSESSING_OVER_SVC": _c("service", "service"),
-    "STOP_OBSESSING_OVER_SVC_CHECKS": _c("global", ""),
-    # of Nagios 4 and Naemon
-    "CHANGE_HOST_NOTIFICATION_TIMEPERIOD": _c("host", "host;period"),
-    "CLEAR_HOST_FLAPPING_STATE": _c("host", "host"),
-    "CLEAR_SVC_FLAPPING_STATE": _c("service", "service"),
-    "DEL_DOWNTIME_BY_HOSTGROUP_NAME": _c("hostgroup", "hostgroup;host;description;int;text", 4),
-    "DEL_DOWNTIME_BY_HOST_NAME": _c("host", "host;description;int;text", 3),
-    "DEL_DOWNTIME_BY_START_TIME_COMMENT": _c("global", "int;text", 1),
+_WHOLE = re.compile(r"-?\d{1,12}(?:\.0*)?$", re.ASCII)
+_DECIMAL = re.compile(r"\d{1,10}(?:\.\d{0,9})?$", re.ASCII)
+_VARIABLE = re.compile(r"_?[^\s_$;=][^\s$;=]{0,199}$")
+_WORDS = {"true": "1", "on": "1", "yes": "1", "false": "0", "off": "0", "no": "0"}
+_BOOLS = ("notify", "persistent", "fixed", "delete")
+_MUST = {
+    "time": "be seconds since 1970",
+    "interval": "be a number, 0 or more",
+    "variable": "be the name of a variable",
+    "attempts": "be a whole number, 1 or more",
+    **dict.fromkeys(_BOOLS, "be 0 or 1"),
+    **dict.fromkeys(("number", "count", "trigger", "duration", "mask", "options"), "be a whole number, 0 or more"),
 }
-# fmt: on
-
+_KINDS: dict[str, Callable[[str], str | None]] = {
+    "text": _any,
+    "author": _any,
+    "handler": _any,
+    "sticky": _between(-NUMBER_MAX, NUMBER_MAX),
+    "code": _between(-NUMBER_MAX, NUMBER_MAX),
+    "time": _between(0, TIME_MAX),
+    "attempts": _between(1, NUMBER_MAX),
+    "interval": _interval,
+    "variable": _variable,
+    **dict.fromkeys(_BOOLS, _yes_or_no),
+    **dict.fromkeys(("number", "count", "trigger", "duration", "mask", "options"), _between(0, NUMBER_MAX)),
+}
 _FLAT: dict[str, tuple[str, ...]] = {
     name: ("host", "description", *shape.kinds[1:]) if shape.scope == "service" else shape.kinds
     for name, shape in COMMANDS.items()

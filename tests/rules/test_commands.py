@@ -52,7 +52,7 @@ def test_good_lines(line, args):
         ("[1] DISABLE_HOST_CHECK", "takes 1 arguments (host), 0 given"),
         ("[1] DISABLE_HOST_CHECK;", "argument 1 (host) is empty"),
         ("[1] ADD_HOST_COMMENT;h;1;joe", "takes 4 arguments"),
-        ("[1] ADD_HOST_COMMENT;h;yes;joe;text", "must be 0 or 1, not 'yes'"),
+        ("[1] ADD_HOST_COMMENT;h;maybe;joe;text", "must be 0 or 1, not 'maybe'"),
         ("[1] PROCESS_HOST_CHECK_RESULT;h;bad;text", "must be a whole number, not 'bad'"),
     ],
 )

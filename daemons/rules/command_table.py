@@ -204,6 +204,6 @@ COMMANDS: dict[str, Shape] = {
     "CLEAR_SVC_FLAPPING_STATE": _c("service", "service", "forget the history of a service: it does not flap"),
     "DEL_DOWNTIME_BY_HOSTGROUP_NAME": _c("hostgroup", "hostgroup;host;description;time;text", "delete the downtimes of the hosts of a group and their services, of one host, of one service, with one start, with one comment", optional=4),
     "DEL_DOWNTIME_BY_HOST_NAME": _c("host", "host;description;time;text", "delete the downtimes of a host and its services, of one service, with one start, with one comment", optional=3),
-    "DEL_DOWNTIME_BY_START_TIME_COMMENT": _c("global", "time;text", "delete all downtimes with this start, or this comment, or both", optional=1),
+    "DEL_DOWNTIME_BY_START_TIME_COMMENT": _c("global", "time;text", "delete all downtimes with this start, or this comment, or both", optional=2),
 }
 # fmt: on

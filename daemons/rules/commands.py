@@ -168,7 +168,7 @@ _KINDS: dict[str, Callable[[str], str | None]] = {
     "handler": _any,
     "sticky": _between(-NUMBER_MAX, NUMBER_MAX),
     "code": _between(-NUMBER_MAX, NUMBER_MAX),
-    "time": _between(0, TIME_MAX),
+    "time": _between(-TIME_MAX, TIME_MAX),
     "attempts": _between(1, NUMBER_MAX),
     "interval": _interval,
     "variable": _variable,

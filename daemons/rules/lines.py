@@ -134,9 +134,34 @@ def passive_check(key: str, code: int, output: str) -> str:
 
 def external_command(line: str) -> str:
     """Return the EXTERNAL COMMAND line for a command as it came, with or without its `[epoch] `."""
-    if line.startswith("["):
-        line = line.partition("] ")[2] or line
-    return f"EXTERNAL COMMAND: {line}"
+    return f"EXTERNAL COMMAND: {_unstamped(line)}"
+
+
+def command_unknown(line: str) -> str:
+    """Return the line for what is no command at all, as Nagios has it."""
+    return f"Warning: Unrecognized external command -> {_unstamped(line)}"
+
+
+def command_failed(line: str, why: str) -> str:
+    """Return the line for a command that could not be obeyed, as Nagios has it, with the reason."""
+    return f"Error: External command failed -> {_unstamped(line)} ({why})"
+
+
+def passive_unknown(host: str, description: str = "") -> str:
+    """Return the line for a passive result of a host, or of a service of a host, that is not there."""
+    of = f"service '{description}' on host '{host}'" if description else f"host '{host}'"
+    noun = "service" if description else "host"
+    return (
+        f"Warning:  Passive check result was received for {of}, but the {noun} could not be found!"
+    )
+
+
+def _unstamped(line: str) -> str:
+    """Return a command line without its `[epoch]`, as one line."""
+    text = line.strip()
+    if text.startswith("["):
+        text = text.partition("]")[2].strip() or text
+    return " ".join(text.splitlines())
 
 
 def period_transition(name: str, was: int, now: int) -> str:

@@ -78,7 +78,7 @@ def service_macros(
 
 
 def contact_macros(contact: Contact, custom: Mapping[str, str] | None = None) -> Lookup:
-    """Return the lookup of a contact's macros; `custom` are variables changed at run time."""
+    """Return the lookup of a contact's macros; `custom` are what was changed at run time: variables with an underscore."""
 
     def ask(name: str) -> str | None:
         getter = _CONTACT.get(name)
@@ -86,8 +86,8 @@ def contact_macros(contact: Contact, custom: Mapping[str, str] | None = None) ->
             return getter(contact)
         if name.startswith("_CONTACT"):
             variable = name[8:].upper()
-            if custom is not None and variable in custom:
-                return custom[variable]
+            if custom is not None and f"_{variable}" in custom:
+                return custom[f"_{variable}"]
             return contact.custom.get(variable)
         if name.startswith("CONTACTADDRESS") and name[14:].isdecimal():
             number = int(name[14:])

@@ -65,7 +65,7 @@ def test_a_command_for_a_host_of_another_shard_is_foreign():
     [
         ("[0] ;;", "a command is written"),
         ("[0] NO_SUCH_THING;web1", "there is no external command"),
-        ("[0] PROCESS_FILE;a;1", "not handled yet"),
+        ("[0] SHUTDOWN_PROGRAM", "shinken stop"),
         ("[0] ADD_SVC_COMMENT;web1;ssh;1;ann;hello", "there is no service web1;ssh"),
         ("[0] ACKNOWLEDGE_SVC_PROBLEM;web1;http;2;1;0;ann;seen", "no problem"),
     ],

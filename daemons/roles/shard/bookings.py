@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from daemons.model.clock import Now
 from daemons.model.objects import Key
-from daemons.model.status import Ack, Comment, Downtime
+from daemons.model.status import Ack, Comment, ContactStatus, Downtime
 from daemons.roles.shard.state import Item, ShardState
 from daemons.roles.shard.tell import Teller
 from daemons.rules import lines
@@ -104,6 +104,12 @@ class Bookings:
         status.comments += (comment,)
         self._state.shard_changed()
         self.pass_time(item, now, problem=False)
+        if downtime.trigger_id and self._in_effect(downtime.trigger_id):
+            status.downtimes, events = transitions(
+                status.downtimes, now.wall, started_ids=(downtime.trigger_id,)
+            )
+            self._tell(item, events, now)
+            self._note_due(item)
         self._state.changed(item)
         return number
 
@@ -125,6 +131,16 @@ class Bookings:
             item.status.downtimes = kept
             self._tell(item, events, now)
         self._note_due(item)
+
+    # -- contacts
+
+    def take_up_contact(self, status: ContactStatus, now: Now) -> None:
+        """Watch over what a contact's status holds."""
+
+    def cancel_contact(self, status: ContactStatus, downtime: Downtime, now: Now) -> None:
+        """Delete a downtime of a contact."""
+        status.downtimes = tuple(d for d in status.downtimes if d.id != downtime.id)
+        self._state.contact_changed(status)
 
     # -- acknowledgements and comments
 
@@ -208,6 +224,10 @@ class Bookings:
             )
             self._tell(item, events, now)
             self._note_due(item)
+
+    def _in_effect(self, number: int) -> bool:
+        downtimes = (d for item in self._with_downtimes() for d in item.status.downtimes)
+        return any(d.id == number and d.in_effect for d in downtimes)
 
     def _with_downtimes(self) -> list[Item]:
         items = self._state.items

@@ -5,7 +5,6 @@ delta as its effect; so a command that is sent again, also to a new owner, is on
 """
 
 from collections import deque
-from collections.abc import Callable
 
 from msgspec import Struct, msgpack
 
@@ -16,9 +15,9 @@ from daemons.roles.shard.bookings import Bookings
 from daemons.roles.shard.checks import Checks
 from daemons.roles.shard.flaps import Flaps
 from daemons.roles.shard.moving import GIVE_UP_S, departed_wall
-from daemons.roles.shard.operations import Operations
+from daemons.roles.shard.obeying.given import NOT_HERE, Given, Parts
+from daemons.roles.shard.obeying.table import TABLE
 from daemons.roles.shard.state import Item, ShardState
-from daemons.roles.shard.switches import SWITCHES, Switches
 from daemons.roles.shard.tell import Teller
 from daemons.rules import lines
 from daemons.rules.commands import COMMANDS, ExternalCommand, Refused, parse
@@ -31,6 +30,7 @@ _PASSIVE = {
     "PROCESS_SERVICE_CHECK_RESULT": 3,
     "PROCESS_HOST_CHECK_RESULT": 2,
 }  # and how many arguments stand before the output
+_BEHIND = {name for name in COMMANDS if "PROPAGATE" in name or "BEYOND" in name or "AND_CHILD" in name}
 
 
 class Outcome(Struct, frozen=True):
@@ -53,8 +53,8 @@ class Commands:
         self._state = state
         self._consumer = consumer
         self._teller = teller
-        self._operations = Operations(state, checks, bookings, teller)
-        self._switches = Switches(state, flaps)
+        self._parts = Parts(state, checks, consumer, bookings, teller, flaps)
+        self.speaks = True  # for all shards of its realm: what all obey is logged once
         known = sorted(
             (msgpack.decode(value, type=float), key)
             for key, value in state.extra.items()
@@ -78,18 +78,23 @@ class Commands:
         if isinstance(parsed, Refused):
             self._note(self._refused, item.id, parsed.why)
             return
+        if not self._state.globals.check_external_commands:
+            self._note(self._refused, item.id, "check_external_commands is 0: none is obeyed")
+            return
         scope = COMMANDS[parsed.name].scope
-        if scope in ("host", "service") and self._moving(parsed, now):
+        if self._moving(parsed, scope, now):
             self._foreign.pop(item.id, None)
             return  # no answer yet: it is given again until one shard has the object
         if scope in ("host", "service") and not self._ours(parsed):
-            self._foreign[item.id] = None
-            _trim(self._foreign)
+            self._note_foreign(item.id)
             return
-        self._foreign.pop(item.id, None)
         self._teller.obeyed_before = obeyed_before
         refused = self._apply(parsed, item, now)
         self._teller.obeyed_before = False
+        if refused is NOT_HERE:
+            self._note_foreign(item.id)
+            return
+        self._foreign.pop(item.id, None)
         if refused:
             self._note(self._refused, item.id, refused)
             return
@@ -129,32 +134,47 @@ class Commands:
         single[item.id] = (self._applied[item.id], item)
 
     def _apply(self, command: ExternalCommand, item: Submitted, now: Now) -> str:
-        """Obey `command`. Returns why not, "" when it was."""
-        settings = self._state.globals
+        """Obey `command`. Returns why not, "" when it was, NOT_HERE when it names nothing of this shard."""
         if command.name in _PASSIVE:
             return self._passive(command, now)
-        action: Callable[[ExternalCommand, Submitted, Now], str] | None
-        if command.name in SWITCHES:
-            action = self._switches.obey
-        else:
-            action = self._operations.table.get(command.name)
+        action = TABLE.get(command.name)
         if action is None:
             return f"{command.name} is not handled yet"
-        if settings.log_external_commands:
+        aloud = self._speaks_of(command) and item.id not in self._foreign
+        if aloud and self._state.globals.log_external_commands:
             self._state.journal.log(lines.external_command(item.line), now)
-        return action(command, item, now)
+        why = action(Given(self._parts, command, item, now))
+        if aloud and why and why is not NOT_HERE:
+            self._state.journal.log(lines.command_failed(item.line, why), now)
+        return why
 
-    def _moving(self, command: ExternalCommand, now: Now) -> bool:
-        """Whether its object is on its way from or to another shard."""
-        held, extra = self._state.held, self._state.extra
+    def _speaks_of(self, command: ExternalCommand) -> bool:
+        """Whether this shard logs `command`: what every shard obeys, one of its realm does."""
+        return self.speaks or COMMANDS[command.name].scope in ("host", "service")
+
+    def _moving(self, command: ExternalCommand, scope: str, now: Now) -> bool:
+        """Whether an object that it may be about is on its way from or to another shard."""
+        state = self._state
+        if scope not in ("host", "service"):
+            return bool(state.held) and self._meets_held(command, scope)
         names = (host_of(command.args[0]), ";".join(command.args[:2]))
-        if any(name in held for name in names):
+        if any(name in state.held for name in names) or (state.held and command.name in _BEHIND):
             return True
         return any(
             now.wall - departed_wall(record) < GIVE_UP_S
             for name in names
-            if name not in self._state.items and (record := extra.get("m/" + name)) is not None
+            if name not in state.items and (record := state.extra.get("m/" + name)) is not None
         )
+
+    def _meets_held(self, command: ExternalCommand, scope: str) -> bool:
+        """Whether a command about a group, or about what is found by number, may be about what is held."""
+        state = self._state
+        if scope == "global":
+            return command.name.startswith("DEL_")
+        groups = {"hostgroup": state.hostgroups, "servicegroup": state.servicegroups}.get(scope, {})
+        group = groups.get(command.args[0])
+        hosts = {host_of(key) for key in state.held}
+        return group is not None and any(host_of(member) in hosts for member in group.members)
 
     def _ours(self, command: ExternalCommand) -> bool:
         return host_of(command.args[0]) in self._state.items
@@ -165,8 +185,11 @@ class Commands:
         key = ";".join(args[: before - 1])
         target = self._state.items.get(key)
         if target is None:
+            host, _, description = key.partition(";")
+            if settings.log_passive_checks:
+                self._state.journal.log(lines.passive_unknown(host, description), now)
             return f"there is no service {key}"
-        code, output = int(float(args[before - 1])), args[before]
+        code, output = int(args[before - 1]), args[before]
         if not self._accepts(target):
             return f"{key} takes no passive results"
         if settings.log_passive_checks:
@@ -196,6 +219,10 @@ class Commands:
             old = self._order.popleft()
             del self._applied[old]
             state.forget("x/" + old)
+
+    def _note_foreign(self, command_id: str) -> None:
+        self._foreign[command_id] = None
+        _trim(self._foreign)
 
     def _note(self, notes: dict[str, str], command_id: str, why: str) -> None:
         notes[command_id] = why

@@ -50,12 +50,21 @@ class Flaps:
         status = item.status
         on = self._state.globals.enable_flap_detection and item.traits.flap_detection_enabled
         if not on and status.flapping:
-            status.flapping = False
-            self._state.journal.log(lines.flapping_disabled(item.key), now)
-            self._teller.say(item, FLAPPING_DISABLED, now, by=_cause(item))
-            self._teller.reminders.wake(item, now)
+            self._end(item, now)
         elif on:
             self.after(item, now, counts=False)
+
+    def clear(self, item: Item, now: Now) -> None:
+        """Forget what `item` did so far (CLEAR_*_FLAPPING_STATE)."""
+        item.status.flap_history, item.status.flap_percent = (), 0.0
+        if item.status.flapping:
+            self._end(item, now)
+
+    def _end(self, item: Item, now: Now) -> None:
+        item.status.flapping = False
+        self._state.journal.log(lines.flapping_disabled(item.key), now)
+        self._teller.say(item, FLAPPING_DISABLED, now, by=_cause(item))
+        self._teller.reminders.wake(item, now)
 
     def _say(
         self,

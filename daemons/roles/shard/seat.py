@@ -193,13 +193,20 @@ class ShardSeat:
             self._drain_mono = None
             self.owned.draining = False
             self.leaving.stay(self.owned, now)
-            self.owned.place(placed, self.me, self._place_of(placed.standby))
+            self._place_owned(placed, roster)
         elif self._drain_mono is None and "fencing" not in self._without:
             if placed is not None and self.leaving.begin(self.owned, placed.scheduler, now):
                 return
             self._drain_mono = now.mono + DRAIN_S
             self.owned.draining = True
             self.why = "the roster places the shard elsewhere"
+
+    def _place_owned(self, placed: Placed, roster: Roster | None) -> None:
+        assert self.owned is not None
+        self.owned.place(placed, self.me, self._place_of(placed.standby))
+        shards = roster.shards if roster is not None else ()
+        first = min((p.id for p in shards if p.realm == placed.realm), default=self.shard)
+        self.owned.commands.speaks = self.shard == first
 
     def _note_gone(self, roster: Roster) -> None:
         """Remember who had the shards that the newest configuration took away."""
@@ -413,7 +420,7 @@ class ShardSeat:
         self._spent = taking.epoch
         self.copy.clear()
         self.copy.highest = taking.epoch
-        self.owned.place(self.placed, self.me, self._place_of(self.placed.standby))
+        self._place_owned(self.placed, self._roster)
         for item in self._orphans.values():
             self.owned.commands.submit(item, now, obeyed_before=True)
         self._orphans.clear()

@@ -1,0 +1,1 @@
+"""What obeys external commands in one shard: one module a family, each a table of small functions."""

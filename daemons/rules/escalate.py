@@ -59,10 +59,13 @@ def wants(escalation: Escalation, letter: str) -> bool:
 
 
 def contacts(applying: Collection[Escalation], own: tuple[str, ...]) -> tuple[str, ...]:
-    """Return whom to tell: the contacts of the escalations in force, each once, else the object's `own`."""
+    """Return whom to tell: the contacts of the escalations in force, each once, else the object's `own`.
+
+    An escalation that names nobody is for the object's own contacts (docs, "Object Inheritance", implied).
+    """
     if not applying:
         return own
-    return tuple(dict.fromkeys(name for escalation in applying for name in escalation.contacts))
+    return tuple(dict.fromkeys(name for one in applying for name in one.contacts or own))
 
 
 def interval_s(applying: Collection[Escalation], own_s: float) -> float:

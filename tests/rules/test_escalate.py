@@ -99,6 +99,13 @@ def test_contacts_replace_those_of_the_object_each_once():
     assert escalate.contacts((first, second), ("ann",)) == ("bo", "cy", "di")
 
 
+def test_an_escalation_that_names_nobody_is_for_the_contacts_of_the_object():
+    nobody, bo = Escalation(name="1"), Escalation(name="2", contacts=("bo",))
+
+    assert escalate.contacts((nobody,), ("ann",)) == ("ann",)
+    assert escalate.contacts((bo, nobody), ("ann",)) == ("bo", "ann")
+
+
 def test_the_smallest_interval_of_those_in_force_counts():
     none, ten, zero = (
         Escalation(name="-"),

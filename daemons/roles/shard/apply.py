@@ -5,6 +5,7 @@ fine", and they leave through the first return of `settle`; rules decide, this f
 """
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemons.model.clock import Now
 from daemons.model.status import HARD, OK, UP, Status
@@ -60,6 +61,9 @@ class Consumer:
     def consume(self, item: Item, heard: Heard, now: Now) -> None:
         """Apply `heard` to `item`: status, log, notifications, event handler, next check."""
         status = item.status
+        if item.traits.result_modulations:
+            code = self._state.modulations.exit_code(item.traits, heard.code, now.wall)
+            heard = replace(heard, code=code)
         move = self._host_move(item, heard) if item.is_host else self._service_move(item, heard)
         first = not status.checked
         self._note_result(item, heard, now)

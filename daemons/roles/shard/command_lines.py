@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from daemons.model.clock import Now, Wall
 from daemons.model.objects import Command, Contact, Host, Service
+from daemons.roles.shard.modulations import changes_command
 from daemons.roles.shard.state import Item, ShardState
 from daemons.rules.macros import (
     contact_macros,
@@ -74,7 +75,7 @@ class CommandLines:
         timeout_s = (
             settings.host_check_timeout_s if item.is_host else settings.service_check_timeout_s
         )
-        check = self._check(item.traits.check_command)
+        check = self._check(self._state.modulations.check_command(item.traits, now.wall))
         if check is None:
             return "", {}, timeout_s
         if check.timeout_s > 0:
@@ -83,7 +84,9 @@ class CommandLines:
         if not line:
             lookup = self._lookup(item, now)
             line = resolve(check.template, lookup, check.args)
-            if not check.run_time and not run_time(check.template, check.args, lookup):
+            of_host = item.host.traits if item.host is not None else None
+            run_by_run = check.run_time or changes_command(item.traits, of_host)
+            if not run_by_run and not run_time(check.template, check.args, lookup):
                 item.line = line
         env: dict[str, str] = {}
         if settings.enable_environment_macros:
@@ -171,11 +174,12 @@ class CommandLines:
 
     def _object(self, item: Item, now: Now) -> tuple[Lookup, ...]:
         illegal = self._state.globals.illegal_macro_output_chars
+        traits = self._state.modulations.traits(item.traits, now.wall)
         if isinstance(item.of, Service):
-            own = service_macros(item.of, item.traits, item.status, now.wall, illegal)
+            own = service_macros(item.of, traits, item.status, now.wall, illegal)
             return (own, *self._object(item.host, now)) if item.host is not None else (own,)
         assert isinstance(item.of, Host)
-        return (host_macros(item.of, item.traits, item.status, now.wall, illegal),)
+        return (host_macros(item.of, traits, item.status, now.wall, illegal),)
 
     def _other(self, host: str, description: str, now: Now) -> Lookup | None:
         other = self._state.items.get(f"{host};{description}" if description else host)

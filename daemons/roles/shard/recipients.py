@@ -113,7 +113,7 @@ class Recipients:
             kind,
             item.status.state,
             is_host=item.is_host,
-            business_impact=item.traits.business_impact,
+            business_impact=self._state.modulations.business_impact(item.traits, now.wall),
             in_period=self.in_period(period, now.wall),
             told=any(told.contact == contact.name for told in item.status.told),
             in_downtime=switches is not None and any(d.in_effect for d in switches.downtimes),

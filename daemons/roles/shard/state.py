@@ -25,6 +25,7 @@ from daemons.model.objects import (
 )
 from daemons.model.status import ContactStatus, ShardStatus, Status
 from daemons.roles.shard.journal import ShardJournal, record_bytes
+from daemons.roles.shard.modulations import Modulations
 from daemons.roles.shard.moving import departed
 from daemons.roles.shard.store_sink import Store
 from daemons.rules.timeperiod import ALWAYS, Period, compile_period
@@ -273,6 +274,7 @@ class ShardState:
         self.periods = {
             name: compile_period(period, by_name, zone) for name, period in by_name.items()
         }
+        self.modulations = Modulations(body, self.periods)
         self.refresh_globals()
         children: dict[str, list[str]] = {}
         for host in body.hosts:

@@ -1,4 +1,4 @@
-"""Circles in what refers to what: parents, exclusions.
+"""Circles in what refers to what: parents, exclusions, templates; and chains that are too long.
 
 The one thing to know: chains of thousands of hosts are real, so there is no recursion.
 """
@@ -30,3 +30,25 @@ def circles(edges: Mapping[str, Collection[str]]) -> list[tuple[str, ...]]:
                     elif other not in state:
                         stack.append((other, False))
     return list(found)
+
+
+def too_deep(edges: Mapping[str, Collection[str]], depth_max: int) -> list[str]:
+    """Return the nodes from which a chain of more than `depth_max` nodes begins, each such chain's shortest
+    only, sorted. Circles do not count; without recursion."""
+    level: dict[str, int] = {}
+    found = []
+    for first in sorted(edges):
+        stack: list[tuple[str, bool]] = [(first, False)]
+        on_path: set[str] = set()
+        while stack:
+            node, leaving = stack.pop()
+            if leaving:
+                on_path.discard(node)
+                level[node] = 1 + max((level.get(n, 0) for n in edges.get(node, ())), default=0)
+                if level[node] == depth_max + 1:
+                    found.append(node)
+            elif node not in level and node not in on_path:
+                on_path.add(node)
+                stack.append((node, True))
+                stack.extend((n, False) for n in edges.get(node, ()) if n not in level)
+    return sorted(found)

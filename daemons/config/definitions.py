@@ -1,15 +1,15 @@
 """The blocks of one configuration by type: their templates, their registered objects, whose line is to blame.
 
 The one thing to know: of two objects of the same name one stays, and which one is decided in one
-place (`expand.replaces`): the lower definition_order, then the last one, with a warning.
+place (`twins`): the lower definition_order, then the last one, with a warning.
 """
 
 from daemons.config.complain import Complaints
 from daemons.config.examine import bad_characters
-from daemons.config.expand import replaces
 from daemons.config.lexer import Block, Lexed
 from daemons.config.schema import KINDS
 from daemons.config.templates import Prototype, Templates, is_registered, templates_of
+from daemons.config.twins import replaces
 
 
 class Definitions:

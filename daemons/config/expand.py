@@ -14,9 +14,7 @@ from daemons.config.examine import bad_characters
 from daemons.config.groups import BadExpression, hosts_of, pick
 from daemons.config.lexer import Block
 from daemons.config.templates import Prototype, Templates, is_registered
-from daemons.config.values import number
-
-ORDER = 100.0  # definition_order of who gives none
+from daemons.config.twins import replaces
 
 
 class Placed(Struct, gc=False):
@@ -140,21 +138,3 @@ def _put(found: Services, host: str, new: Placed, complaints: Complaints) -> Non
             if not replaces(old.block, new.block, label, complaints):
                 return
     found[key] = new
-
-
-def replaces(old: Block, new: Block, label: str, complaints: Complaints) -> bool:
-    """Return whether `new` takes the place of `old`, which has the same name; warn when nothing says so."""
-    rank_old, rank_new = order(old), order(new)
-    if rank_old == rank_new:
-        complaints.warning(
-            f"{label} is defined twice, this one is used instead of {old.where}",
-            new.where,
-            "remove one, or give one a lower definition_order",
-        )
-    return rank_new <= rank_old
-
-
-def order(block: Block) -> float:
-    """Return the definition_order of `block`."""
-    found = number(block.attrs.get("definition_order", ""))
-    return ORDER if found is None else found

@@ -9,12 +9,12 @@ from msgspec import Struct
 from daemons.config.circles import circles
 from daemons.config.complain import did_you_mean
 from daemons.config.definitions import Definitions
-from daemons.config.expand import replaces
 from daemons.config.groups import GroupDef, inverted, nest, pick
 from daemons.config.lexer import Block
 from daemons.config.realms import Realms
 from daemons.config.templates import Prototype, is_registered
 from daemons.config.traits import CONTACT_ATTRS, FROM_HOST, SHOWN, TraitsTable
+from daemons.config.twins import replaces
 from daemons.config.values import words
 from daemons.model.objects import Host, Key
 

@@ -94,7 +94,7 @@ _BUILT = attributes(
     maintenance_checks_enabled maintenance_retry_interval host_dependency_enabled
     business_rule_output_template business_rule_smart_notifications business_rule_downtime_as_ack
     business_rule_host_notification_options business_rule_service_notification_options
-    service_dependencies"""
+    service_dependencies labels"""
 )
 # attribute, what it names, where the names are in `Known`
 _RELATIONS = (
@@ -180,7 +180,7 @@ class TraitsTable:
             problems = tuple(self._problems(kind, attrs))  # those of the host are the host's
             if kind == "service":
                 _take_from_host(attrs, dict(inherited))
-            index = self._intern(self._build(kind, attrs, groups, escalated))
+            index = self._intern(self._build(kind, attrs, groups, escalated, proto.names))
             made = self._made[key] = Made(index, attrs, problems)
         if made.problems:
             self._complain(made.problems, label, block, proto)
@@ -252,7 +252,12 @@ class TraitsTable:
         return tuple(sorted(found - direct.excluded))
 
     def _build(
-        self, kind: str, attrs: dict[str, str], groups: tuple[str, ...], escalated: tuple[str, ...]
+        self,
+        kind: str,
+        attrs: dict[str, str],
+        groups: tuple[str, ...],
+        escalated: tuple[str, ...],
+        tags: tuple[str, ...],
     ) -> Traits:
         number_of = _reader(attrs, number)
         says = _reader(attrs, yes)
@@ -301,6 +306,8 @@ class TraitsTable:
             retain_status=says("retain_status_information", True),
             retain_nonstatus=says("retain_nonstatus_information", True),
             groups=groups,
+            labels=words(attrs.get("labels", "")),
+            tags=tags,
             custom={a[1:]: v for a, v in sorted(attrs.items()) if a[0] == "_"},
             shown={a: v for a, v in sorted(attrs.items()) if a in SHOWN and v},
             rest={

@@ -62,6 +62,14 @@ def test_one_value_wins(texts: list[str], attempts: int) -> None:
           host("h", "use t1,t2", "contact_groups +g-c")], "ac"),
         ([template("t1", "use t2", "contact_groups +g-a"), template("t2", "contact_groups g-b"),
           host("h", "use t1")], "ab"),
+        ([template("t1", "use t0", "contact_groups +g-a"), template("t0", "contact_groups g-b"),
+          template("t2", "contact_groups g-c"), host("h", "use t1,t2")], "abc"),
+        ([template("t1", "use t0"), template("t0", "contact_groups +g-b"),
+          template("t2", "contact_groups g-c"), host("h", "use t1,t2")], "bc"),
+        ([template("t1", "contact_groups +g-a"), template("t2", "contact_groups null"),
+          template("t3", "contact_groups g-c"), host("h", "use t1,t2,t3")], "a"),
+        ([template("t1", "use t2", "contact_groups +g-a"), template("t2", "contact_groups null"),
+          host("h", "use t1")], "a"),
         ([host("h", "contact_groups +g-c")], "c"),
         ([host("h", "contacts a,b,!b")], "a"),
         ([host("h", "contacts *,!ann")], "abc"),
@@ -78,6 +86,25 @@ def test_custom_variables_come_one_by_one_and_may_say_null() -> None:
     )  # fmt: skip
 
     assert found.custom == {"A": "null", "B": "2", "C": "4", "D": "+49 30"}
+
+
+def test_a_plus_adds_to_a_custom_variable_but_telephone_numbers_do_not() -> None:
+    found = traits(
+        template("t1", "_DISKS /,/var", "_PHONE 110", "_X x"),
+        host("h", "use t1", "_DISKS +/home", "_PHONE +49 30", "_Y +y"),
+    )  # fmt: skip
+
+    assert found.custom == {"DISKS": "/,/var,/home", "PHONE": "+49 30", "X": "x", "Y": "+y"}
+
+
+def test_the_names_of_all_templates_are_tags_also_of_those_that_do_not_exist() -> None:
+    found = traits(
+        template("t1", "use t0"), template("t0"), template("t2", "labels b,a"),
+        host("h", "use t1, t2,nowhere", "labels +c"),
+    )  # fmt: skip
+
+    assert found.tags == ("t1", "t0", "t2", "nowhere")
+    assert found.labels == ("b", "a", "c")
 
 
 def test_a_plus_in_text_is_only_a_plus() -> None:
@@ -103,12 +130,34 @@ def test_a_missing_template_is_a_warning_at_each_line_that_uses_it() -> None:
     [
         template("x", "use x") + host("h", "use x"),
         template("x", "use y") + template("y", "use x") + host("h", "use y"),
+        template("x", "use y") + template("y", "use x"),
     ],
 )
 def test_templates_in_a_circle_are_refused(text: str) -> None:
     said = errors(loaded(text, BASE))
 
     assert len(said) == 1 and "templates use each other in a circle" in said[0]
+
+
+@pytest.mark.parametrize(("length", "said"), [(32, 0), (33, 1), (500, 1)])
+def test_more_than_32_templates_in_a_row_are_refused_whoever_uses_them(
+    length: int, said: int
+) -> None:
+    chain = [template(f"t{n:03}", f"use t{n + 1:03}") for n in range(1, length)]
+    chain.append(template(f"t{length:03}", "max_check_attempts 4"))
+    users = "".join(host(f"h{n}", f"use t{n:03}") for n in (length, length // 2, 1))
+
+    found = errors(loaded("".join(chain) + users, BASE))
+
+    assert len(found) == said
+    assert all("more than 32 deep" in text for text in found)
+
+
+def test_of_two_templates_of_one_name_the_lower_definition_order_counts() -> None:
+    text = template("t", "definition_order 50", "max_check_attempts 2")
+    text += template("t", "max_check_attempts 3") + host("h", "use t")
+
+    assert traits(text).max_check_attempts == 2
 
 
 def test_a_lattice_of_templates_is_read_once_each() -> None:

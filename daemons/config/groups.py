@@ -106,7 +106,7 @@ def hosts_of(
     Raises BadExpression.
     """
     unknown: list[str] = []
-    tokens = [t.strip() for t in _TOKEN.findall(expression) if t.strip()]
+    tokens = _tokens(expression, groups)
 
     def union(at: int, depth: int) -> tuple[set[str], int]:
         wanted: set[str] = set()
@@ -154,9 +154,19 @@ def hosts_of(
             return away, set(), at + 1
         return away, set(groups[name]), at + 1
 
-    if "".join(words(expression)) in groups:
-        return set(groups["".join(words(expression))]), ()
     found, at = union(0, 0)
     if at < len(tokens):
         raise BadExpression(f"a '(' is missing in '{expression}'")
     return found, tuple(unknown)
+
+
+def _tokens(expression: str, groups: Mapping[str, Collection[str]]) -> list[str]:
+    """Return names and operators; what stands between commas and is a group's name ("c++") is one name."""
+    tokens: list[str] = []
+    for part in expression.split(","):
+        if part.strip() in groups:
+            tokens.append(part.strip())
+        else:
+            tokens.extend(t.strip() for t in _TOKEN.findall(part) if t.strip())
+        tokens.append(",")
+    return tokens

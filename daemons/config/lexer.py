@@ -50,15 +50,18 @@ class Block(Struct, eq=False, gc=False):
         """ "file:line" of its `define`."""
         return f"{self.source.path}:{self._line(self.start)}"
 
-    def where_of(self, attr: str) -> str:
-        """Return "file:line" of the (last) line that gives `attr`, else that of its `define`."""
+    def where_of(self, attr: str, containing: str = "") -> str:
+        """Return "file:line" of the (last) line that gives `attr`, else that of its `define`.
+
+        `containing` picks one of several such lines.
+        """
         kind = KINDS.get(self.kind)
         renamed = kind.renamed if kind else {}
         found = -1
         offset = self.start
         for line in self.source.text[self.start : self.end].split("\n"):
             words = line.split(None, 1)
-            if offset != self.start and words:
+            if offset != self.start and words and containing in line:
                 word = words[0].upper() if words[0].startswith("_") else words[0]
                 if renamed.get(word, word) == attr or line.strip().startswith(attr + " "):
                     found = offset

@@ -106,14 +106,7 @@ def link(
     named = named_of(defs, known, table, globals.interval_length_s)
     hosts = hosts_of(defs)
     hostgroups = hostgroups_of(defs, hosts)
-    services = place(
-        defs.blocks("service"),
-        defs.templates("service"),
-        hosts,
-        {name: group.members for name, group in hostgroups.items()},
-        illegal,
-        complaints,
-    )
+    services = place(defs, hosts, {name: group.members for name, group in hostgroups.items()})
     servicegroups = servicegroups_of(defs, services)
     dependencies = relate(
         defs, hosts, hostgroups, services, servicegroups, known.periods, named.escalations

@@ -92,6 +92,7 @@ def link_services(
             groups,
             bundles[host],
             escalated=escalated.get(f"{host};{description}", ()) if escalated else (),
+            blame=placed.blame,
         )
         display = block.attrs.get("display_name", "") or placed.proto.attrs.get("display_name", "")
         linked.append(Service(host, description, made.index, display))

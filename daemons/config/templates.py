@@ -9,6 +9,7 @@ with `+` hands the `+` on, so that the next template of the object is asked too 
 A named object serves as a template even when it is registered itself (Nagios; Shinken wants register 0).
 """
 
+import re
 from collections.abc import Collection
 
 from msgspec import Struct
@@ -22,6 +23,7 @@ from daemons.config.values import words, yes
 
 NULL = "null"
 DEPTH_MAX = 32
+_PHONE = re.compile(r"\+[\d\s(]")  # a custom variable may hold +49 30 1234
 OWN = frozenset({"use", "name", "register", "definition_order", "imported_from"})  # never inherited
 
 
@@ -122,7 +124,7 @@ class Templates:
                 if name in self._lists:
                     separator = "\n" if name in self._kind.keep else ","
                     attrs[name] = value[1:] if base == NULL else f"{base}{separator}{value[1:]}"
-                elif name[:1] == "_" and not value[1:2].strip("0123456789 ") == "":
+                elif name[:1] == "_" and not _PHONE.match(value):
                     attrs[name] = f"{base},{value[1:]}"
         return attrs
 

@@ -161,6 +161,7 @@ class TraitsTable:
         inherited: tuple[tuple[str, str], ...] = (),  # what a service takes from its host
         extra: tuple[tuple[str, str], ...] = (),  # extended information
         escalated: tuple[str, ...] = (),  # by escalations that name it
+        blame: tuple[tuple[str, Block], ...] = (),  # who says an attribute instead of `block`
     ) -> Made:
         """Return the traits of an object, made now or before; complain about it either way."""
         own = block.attrs
@@ -183,19 +184,27 @@ class TraitsTable:
             index = self._intern(self._build(kind, attrs, groups, escalated, proto.names))
             made = self._made[key] = Made(index, attrs, problems)
         if made.problems:
-            self._complain(made.problems, label, block, proto)
+            self._complain(made.problems, label, block, proto, dict(blame))
         return made
 
     def _complain(
-        self, problems: tuple[Problem, ...], label: str, block: Block, proto: Prototype
+        self,
+        problems: tuple[Problem, ...],
+        label: str,
+        block: Block,
+        proto: Prototype,
+        blame: dict[str, Block],
     ) -> None:
         for problem in problems:
-            blamed = block
-            if problem.attr not in block.attrs:
-                blamed = proto.origin.get(problem.attr, block)
-            said_by = label if blamed is block else f"template {blamed.attrs.get('name', '')}"
+            attr, blamed, said_by = problem.attr, block, label
+            if attr in blame:
+                blamed, attr = blame[attr], "service_overrides"
+            elif attr not in block.attrs and attr in proto.origin:
+                blamed = proto.origin[attr]
+                said_by = f"template {blamed.attrs.get('name', '')}"
+            where = blamed.where_of(attr, "" if attr == problem.attr else problem.attr)
             say = self._complaints.warning if problem.warning else self._complaints.error
-            say(f"{said_by}: {problem.text}", blamed.where_of(problem.attr), problem.fix)
+            say(f"{said_by}: {problem.text}", where, problem.fix)
 
     def _intern(self, traits: Traits) -> int:
         value = msgspec.msgpack.encode(traits)

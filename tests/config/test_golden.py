@@ -73,9 +73,7 @@ class _Shinken:
     """What Shinken made of the same files: where it differs from Nagios, either answer is right."""
 
     def __init__(self, objects: list[dict[str, Any]]) -> None:
-        self._of = {
-            _key(o): o["directives"] for o in objects if o["type"] in ("host", "service")
-        }
+        self._of = {_key(o): o["directives"] for o in objects if o["type"] in ("host", "service")}
 
     def has(self, key: str) -> bool:
         return key in self._of

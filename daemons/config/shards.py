@@ -185,6 +185,7 @@ def _shard(
             objects.modulations.impact, (t.impact_modulations for t in traits)
         ),
         rules={k: tree for k, tree in sorted(objects.rules.trees.items()) if host_of(k) in names},
+        realm_members=tuple(sorted(r.name for r in cluster.realms if r.parent == realm)),
     )
     encoded = msgspec.msgpack.encode(body)
     shard = ShardDef(

@@ -292,6 +292,7 @@ class ShardBody(Struct, frozen=True, array_like=True, kw_only=True):
     macro_modulations: tuple[MacroModulation, ...] = ()
     impact_modulations: tuple[ImpactModulation, ...] = ()
     rules: dict[Key, RuleNode] = {}  # business rules, by the object they are the check of
+    realm_members: tuple[str, ...] = ()  # realms directly in `realm`: a macro
 
 
 class ShardDef(Struct, frozen=True):

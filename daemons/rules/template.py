@@ -16,6 +16,15 @@ PASSES_MAX = 32  # macros inside macros inside ...
 _STEPS_MAX = 10_000  # macros replaced in one line: macros may double each other 32 deep
 
 
+class Outside(str):
+    """A value that came from outside: plugin output, a comment, what a command set at run time.
+
+    It is never searched for macros, and quoted where a shell will read it (`rules.shell_line`).
+    """
+
+    __slots__ = ()
+
+
 class Template(Struct, frozen=True):
     """A line cut at its macros: text, name, text, name, ..., text."""
 
@@ -68,44 +77,42 @@ def resolve(template: Template, lookup: Lookup, args: Sequence[str] = ()) -> str
     configuration wrote (custom variables, resource macros, URLs and notes) are replaced too, up to
     32 deep.
     """
-    parts = template.parts
-    if len(parts) == 1:
-        return parts[0]
-    left = [_STEPS_MAX]
-    return "".join(
-        [
-            part if i % 2 == 0 else _value(part, lookup, args, 1, left)
-            for i, part in enumerate(parts)
-        ]
-    )
+    return "".join(pieces(template, lookup, args))
 
 
-def _value(name: str, lookup: Lookup, args: Sequence[str], depth: int, left: list[int]) -> str:
-    """The value of one macro; `left` counts down the steps of the whole line."""
-    left[0] -= 1
-    if left[0] < 0:
-        return ""
+def pieces(template: Template, lookup: Lookup, args: Sequence[str] = ()) -> list[str]:
+    """Return what `resolve` puts together, in order; what came from outside is `Outside`."""
+    found: list[str] = []
+    if len(template.parts) == 1:
+        found.append(template.parts[0])
+    else:
+        _collect(template, lookup, args, 1, [_STEPS_MAX], found)
+    return found
+
+
+def _collect(
+    template: Template, lookup: Lookup, args: Sequence[str], depth: int, left: list[int], found: list[str]
+) -> None:  # fmt: skip
+    """Add the texts and values of `template` to `found`; `left` counts down the macros of the whole line."""
+    for i, part in enumerate(template.parts):
+        if i % 2 == 0:
+            found.append(part)
+            continue
+        left[0] -= 1
+        value = _value(part, lookup, args) if left[0] >= 0 else None
+        if value is None:
+            continue
+        if "$" not in value or isinstance(value, Outside) or not _is_configured(part):
+            found.append(value)
+        elif depth < PASSES_MAX:
+            _collect(split_macros(value), lookup, args, depth + 1, left, found)
+
+
+def _value(name: str, lookup: Lookup, args: Sequence[str]) -> str | None:
     if name.startswith("ARG") and name[3:].isdecimal():
         number = int(name[3:])
-        value = args[number - 1] if 1 <= number <= len(args) else ""
-    else:
-        found = lookup(name)
-        if found is None:
-            return ""
-        if "$" not in found or not _is_configured(name):
-            return found
-        value = found
-    if "$" not in value:
-        return value
-    if depth >= PASSES_MAX:
-        return ""
-    parts = split_macros(value).parts
-    return "".join(
-        [
-            part if i % 2 == 0 else _value(part, lookup, args, depth + 1, left)
-            for i, part in enumerate(parts)
-        ]
-    )
+        return args[number - 1] if 1 <= number <= len(args) else None
+    return lookup(name)
 
 
 def _is_configured(name: str) -> bool:
@@ -126,24 +133,6 @@ def chain(*lookups: Lookup) -> Lookup:
             if value is not None:
                 return value
         return None
-
-    return ask
-
-
-def on_demand(own: Lookup, find: Callable[[str, str], Lookup | None]) -> Lookup:
-    """Return a lookup that also knows `$HOSTSTATE:web1$` and `$SERVICESTATE:web1:http$`.
-
-    `find(host, description)` gives the lookup of another object (description "" for hosts) or None; an
-    empty host means that of `own`.
-    """
-
-    def ask(name: str) -> str | None:
-        macro, colon, rest = name.partition(":")
-        if not colon:
-            return own(name)
-        host, _, description = rest.partition(":")
-        other = find(host or own("HOSTNAME") or "", description)
-        return None if other is None else other(macro)
 
     return ask
 

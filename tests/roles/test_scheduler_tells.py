@@ -200,7 +200,7 @@ def test_what_a_reactionner_began_and_nobody_saw_end_is_told_again_and_tagged():
     (again,) = stage.take(to="two").actions
     assert again.id == action.id and again.tagged
     assert again.env["SHINKEN_NOTIFICATION_TAG"] == "possible duplicate"
-    assert again.command == "/bin/tell ann@example.org CRITICAL broken (possible duplicate)"
+    assert again.command == r"/bin/tell ann@example.org CRITICAL broken \(possible duplicate\)"
 
 
 def test_what_a_silent_reactionner_may_have_done_is_told_again_and_tagged():

@@ -6,7 +6,10 @@ from daemons.model.clock import Wall
 from daemons.model.objects import Contact, Globals, Host, Service, Traits
 from daemons.model.status import Ack, Downtime, Status
 from daemons.rules import macros
-from daemons.rules.macros import resolve, split_macros
+from daemons.rules.contact_macros import contact_macros, notification_macros
+from daemons.rules.environment import environment
+from daemons.rules.global_macros import global_macros
+from daemons.rules.template import chain, resolve, split_macros
 
 NOW = Wall(1_795_401_000.0)  # 2026-11-23 02:30:00 UTC
 TRAITS = Traits(
@@ -76,11 +79,11 @@ def test_contacts(name, value):
         name="joe", email="j@x", addresses=("a1",), groups=("g",), custom={"TEL": "1"}
     )
 
-    assert macros.contact_macros(contact)(name) == value
+    assert contact_macros(contact)(name) == value
 
 
 def test_notifications():
-    lookup = macros.notification_macros("CUSTOM", 2, "ab", "joe`", "hi;", ("a", "b"), True, "`;")
+    lookup = notification_macros("CUSTOM", 2, "ab", "joe`", "hi;", ("a", "b"), True, "`;")
 
     assert [lookup(name) for name in (
         "NOTIFICATIONTYPE", "NOTIFICATIONNUMBER", "SERVICENOTIFICATIONID", "NOTIFICATIONAUTHOR",
@@ -100,7 +103,7 @@ def test_notifications():
 )
 def test_dates_are_written_as_the_main_file_says(date_format, short, date):
     settings = Globals(use_timezone="Europe/Berlin", date_format=date_format)
-    lookup = macros.global_macros(settings, {"USER1": "/x"}, NOW, totals={"TOTALHOSTSUP": 7}.get)
+    lookup = global_macros(settings, {"USER1": "/x"}, NOW, totals={"TOTALHOSTSUP": 7}.get)
 
     assert lookup("SHORTDATETIME") == short
     assert lookup("DATE") == date
@@ -110,10 +113,10 @@ def test_dates_are_written_as_the_main_file_says(date_format, short, date):
 
 
 def test_a_check_command_resolves_through_a_chain_of_lookups():
-    lookup = macros.chain(
+    lookup = chain(
         macros.service_macros(SERVICE, TRAITS, STATUS, NOW),
         macros.host_macros(HOST, TRAITS, STATUS, NOW),
-        macros.global_macros(Globals(), {"USER1": "/usr/lib"}, NOW),
+        global_macros(Globals(), {"USER1": "/usr/lib"}, NOW),
     )
     template = split_macros("$USER1$/check_http -H $HOSTADDRESS$ -u $ARG1$ # $SERVICEDESC$")
 
@@ -122,7 +125,7 @@ def test_a_check_command_resolves_through_a_chain_of_lookups():
 
 def test_the_environment_holds_what_is_known():
     lookup = macros.host_macros(HOST, TRAITS, STATUS, NOW)
-    found = macros.environment(lookup, {"HOST": TRAITS.custom})
+    found = environment(lookup, {"HOST": TRAITS.custom})
 
     assert found["NAGIOS_HOSTNAME"] == "web1"
     assert found["NAGIOS__HOSTSNMP"] == "public"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemons.rules.template import chain, on_demand, resolve, run_time, split_command, split_macros
+from daemons.rules.template import Outside, chain, resolve, run_time, split_command, split_macros
 
 VALUES = {
     "HOSTADDRESS": "10.0.0.1",
@@ -48,6 +48,12 @@ def test_what_a_plugin_printed_is_not_searched_for_macros():
     assert line("$HOSTOUTPUT$") == "evil $USER1$"
 
 
+def test_what_came_from_outside_is_not_searched_for_macros_under_any_name():
+    values = {"_HOSTX": Outside("$USER1$"), "_HOSTY": "$USER1$", "USER1": "/x"}
+
+    assert resolve(split_macros("$_HOSTX$ $_HOSTY$"), values.get) == "$USER1$ /x"
+
+
 def test_a_macro_that_holds_itself_ends_after_32_passes():
     assert line("$_HOSTLOOP$") == "<" * 31 + ">" * 31
 
@@ -70,21 +76,6 @@ def test_macros_that_double_each_other_end_too():
 )
 def test_commands_are_split_at_exclamation_marks(written, parts):
     assert split_command(written) == parts
-
-
-def test_on_demand_macros_ask_another_object():
-    def find(host, description):
-        return {
-            ("db1", ""): {"HOSTSTATE": "DOWN"}.get,
-            ("web1", "http"): {"SERVICESTATE": "OK"}.get,
-        }.get((host, description))
-
-    lookup = on_demand(VALUES.get, find)
-
-    assert resolve(split_macros("$HOSTSTATE:db1$"), lookup) == "DOWN"
-    assert resolve(split_macros("$SERVICESTATE::http$"), lookup) == "OK"
-    assert resolve(split_macros("[$HOSTSTATE:nosuch$]"), lookup) == "[]"
-    assert resolve(split_macros("$HOSTNAME$"), lookup) == "web1"
 
 
 def test_lookups_are_asked_in_turn():

@@ -7,22 +7,17 @@ macros whose value changes from run to run.
 from msgspec import Struct
 
 from daemons.model.clock import Now, Wall
-from daemons.model.objects import Command, Contact, Host, Service
+from daemons.model.objects import Command, Contact
+from daemons.roles.shard.lookups import Lookups
 from daemons.roles.shard.modulations import changes_command
 from daemons.roles.shard.state import Item, ShardState
-from daemons.rules.macros import (
-    contact_macros,
-    environment,
-    global_macros,
-    host_macros,
-    notification_macros,
-    service_macros,
-)
+from daemons.rules.contact_macros import notification_macros
+from daemons.rules.environment import environment
+from daemons.rules.shell_line import shell_line
 from daemons.rules.template import (
     Lookup,
+    Outside,
     Template,
-    chain,
-    on_demand,
     resolve,
     run_time,
     split_command,
@@ -51,6 +46,7 @@ class _Check(Struct, frozen=True):
     timeout_s: float  # -1 = the global one
     poller_tag: str
     run_time: bool
+    in_environment: bool  # macros go into its environment whatever the main file says
 
 
 class CommandLines:
@@ -59,7 +55,7 @@ class CommandLines:
     def __init__(self, state: ShardState, started: Wall) -> None:
         """Nothing is resolved yet; `started` is for $PROCESSSTARTTIME$."""
         self._state = state
-        self._started = started
+        self._lookups = Lookups(state, started)
         self._checks: dict[str, _Check | None] = {}
 
     def forget(self) -> None:
@@ -82,15 +78,16 @@ class CommandLines:
             timeout_s = check.timeout_s
         line = item.line
         if not line:
-            lookup = self._lookup(item, now)
-            line = resolve(check.template, lookup, check.args)
+            lookup = self._lookups.of(item, now)
+            line = shell_line(check.template, lookup, check.args)
             of_host = item.host.traits if item.host is not None else None
             run_by_run = check.run_time or changes_command(item.traits, of_host)
             if not run_by_run and not run_time(check.template, check.args, lookup):
                 item.line = line
         env: dict[str, str] = {}
-        if settings.enable_environment_macros:
-            env = environment(self._lookup(item, now), {})
+        if check.in_environment or settings.enable_environment_macros:
+            customs = self._lookups.customs(item, None, now)
+            env = environment(self._lookups.of(item, now), customs, check.args)
         return line, env, timeout_s
 
     def poller_tag(self, item: Item) -> str:
@@ -104,7 +101,7 @@ class CommandLines:
     def of_handler(self, item: Item, command: str, now: Now) -> Run | None:
         """Return the event handler `command` ("name!arg") of `item`, None when it is not defined."""
         timeout_s = self._state.globals.event_handler_timeout_s
-        return self._run(item, command, self._lookup(item, now), now, {}, timeout_s, tagged=None)
+        return self._run(item, command, self._lookups.of(item, now), now, {}, timeout_s, tagged=None)
 
     def of_notification(
         self, item: Item, contact: Contact, command: str, kind: str, now: Now, *, action_id: str,
@@ -114,18 +111,19 @@ class CommandLines:
         settings = self._state.globals
         note = notification_macros(
             kind, item.status.notification_number, action_id, author, comment, recipients, escalated,
-            illegal=settings.illegal_macro_output_chars,
+            illegal=settings.illegal_macro_output_chars, alias_of=self._lookups.alias_of,
+            of=("HOST",) if item.is_host else ("SERVICE",),
         )  # fmt: skip
-        modified = self._state.contact_status.get(contact.name)
-        custom = modified.modified if modified is not None else None
-        plain = self._lookup(item, now, note, contact_macros(contact, custom))
+        plain = self._lookups.of(item, now, note, self._lookups.of_contact(contact))
         env = {"SHINKEN_NOTIFICATION_ID": action_id}
         timeout_s = settings.notification_timeout_s
-        return self._run(item, command, plain, now, env, timeout_s, tagged=_tagged(plain))
+        return self._run(
+            item, command, plain, now, env, timeout_s, tagged=_tagged(plain), contact=contact
+        )
 
     def of_text(self, item: Item, template: Template, now: Now) -> str:
         """Return one line of text about `item`: what `template` says, line ends in values as two letters."""
-        return resolve(template, _in_one_line(self._lookup(item, now)))
+        return resolve(template, _in_one_line(self._lookups.of(item, now)))
 
     # -- inside
 
@@ -140,14 +138,15 @@ class CommandLines:
         if command is not None:
             template = split_macros(command.line)
             check = _Check(
-                template, args, command.timeout_s, command.poller_tag, run_time(template, args)
-            )
+                template, args, command.timeout_s, command.poller_tag, run_time(template, args),
+                command.enable_environment_macros,
+            )  # fmt: skip
         self._checks[written] = check
         return check
 
     def _run(
         self, item: Item, written: str, lookup: Lookup, now: Now, env: dict[str, str],
-        timeout_s: float, *, tagged: Lookup | None,
+        timeout_s: float, *, tagged: Lookup | None, contact: Contact | None = None,
     ) -> Run | None:  # fmt: skip
         name, args = split_command(written)
         command: Command | None = self._state.commands.get(name)
@@ -155,41 +154,20 @@ class CommandLines:
             return None
         settings = self._state.globals
         template = split_macros(command.line)
-        line = resolve(template, lookup, args)
-        repeat = resolve(template, tagged, args) if tagged is not None else line
-        if settings.enable_environment_macros:
-            env = {**environment(lookup, {}), **env}
+        line = shell_line(template, lookup, args)
+        repeat = shell_line(template, tagged, args) if tagged is not None else line
+        if command.enable_environment_macros or settings.enable_environment_macros:
+            customs = self._lookups.customs(item, contact, now)
+            env = {**environment(lookup, customs, args), **env}
         timeout_s = command.timeout_s if command.timeout_s > 0 else timeout_s
         tag = item.traits.reactionner_tag or command.reactionner_tag
         return Run(line, env, timeout_s, tag, repeat if repeat != line else "")
-
-    def _lookup(self, item: Item, now: Now, *more: Lookup) -> Lookup:
-        settings = self._state.globals
-        own = chain(
-            *more,
-            *self._object(item, now),
-            global_macros(settings, self._state.body.macros, now.wall, self._started),
-        )
-        return on_demand(own, lambda host, description: self._other(host, description, now))
-
-    def _object(self, item: Item, now: Now) -> tuple[Lookup, ...]:
-        illegal = self._state.globals.illegal_macro_output_chars
-        traits = self._state.modulations.traits(item.traits, now.wall)
-        if isinstance(item.of, Service):
-            own = service_macros(item.of, traits, item.status, now.wall, illegal)
-            return (own, *self._object(item.host, now)) if item.host is not None else (own,)
-        assert isinstance(item.of, Host)
-        return (host_macros(item.of, traits, item.status, now.wall, illegal),)
-
-    def _other(self, host: str, description: str, now: Now) -> Lookup | None:
-        other = self._state.items.get(f"{host};{description}" if description else host)
-        return chain(*self._object(other, now)) if other is not None else None
 
 
 def _in_one_line(lookup: Lookup) -> Lookup:
     def ask(name: str) -> str | None:
         value = lookup(name)
-        return value.replace("\n", "\\n") if value is not None and "\n" in value else value
+        return Outside(value.replace("\n", "\\n")) if value is not None and "\n" in value else value
 
     return ask
 
@@ -201,6 +179,6 @@ def _tagged(lookup: Lookup) -> Lookup:
         if name == "NOTIFICATIONTAG":
             return TAG
         value = lookup(name)
-        return f"{value} ({TAG})" if name in _OUTPUTS and value is not None else value
+        return Outside(f"{value} ({TAG})") if name in _OUTPUTS and value is not None else value
 
     return ask

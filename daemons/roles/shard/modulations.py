@@ -23,6 +23,8 @@ from daemons.rules.timeperiod import ALWAYS, Period, covers
 
 M = TypeVar("M", ResultModulation, CheckModulation, MacroModulation, ImpactModulation)
 
+_NONE: Mapping[str, str] = {}
+
 
 class Modulations:
     """Those of one configuration: a new one has its own."""
@@ -55,6 +57,13 @@ class Modulations:
         if not names:
             return own
         return modulate.business_impact(own, _named(self._impact, names), self._in_force(wall))
+
+    def variables(self, traits: Traits, wall: Wall) -> Mapping[str, str]:
+        """Return the custom variables that modulations set now; they win over what operators set at run time."""
+        if not traits.macro_modulations:
+            return _NONE
+        macros = _named(self._macro, traits.macro_modulations)
+        return modulate.custom_variables(_NONE, macros, self._in_force(wall))
 
     def traits(self, traits: Traits, wall: Wall) -> Traits:
         """Return `traits` with the custom variables and the business impact of now, for macros."""

@@ -219,6 +219,9 @@ class ShardState:
         base = self.body.traits[item.of.traits]
         item.traits = effective(base, item.status.modified) if item.status.modified else base
         item.line = ""
+        if item.is_host:  # whose custom variables are in the lines of its services
+            for service in self.services_of(item.key):
+                service.line = ""
 
     def refresh_globals(self) -> None:
         """Work out the global switches anew."""

@@ -47,6 +47,11 @@ def snapshot(key: str, state: int, state_type: int, attempt: int, command: str) 
     return f"{what(key)} SNAPSHOT: {_facts(key, state, state_type, attempt, command)}"
 
 
+def maintenance(key: str, state: str, output: str) -> str:
+    """Return the SERVICE MAINTENANCE ALERT or HOST MAINTENANCE ALERT line; `state` as `rules.maintenance` says."""
+    return f"{what(key)} MAINTENANCE ALERT: {key};{state};{output}"
+
+
 def notification(
     contact: str,
     key: str,

@@ -15,6 +15,8 @@ from daemons.rules import lines
         (lines.initial_state("h", 2, 1, 1, "o"), "INITIAL HOST STATE: h;UNREACHABLE;HARD;1;o"),
         (lines.event_handler("h;s", 1, 0, 1, "fix"), "SERVICE EVENT HANDLER: h;s;WARNING;SOFT;1;fix"),
         (lines.snapshot("h", 1, 1, 1, "snap"), "HOST SNAPSHOT: h;DOWN;HARD;1;snap"),
+        (lines.maintenance("h;s", "PRODUCTION", "o"), "SERVICE MAINTENANCE ALERT: h;s;PRODUCTION;o"),
+        (lines.maintenance("h", "MAINTENANCE", "o"), "HOST MAINTENANCE ALERT: h;MAINTENANCE;o"),
         (lines.notification("c", "h;s", "PROBLEM", 2, "mail", "o"),
          "SERVICE NOTIFICATION: c;h;s;CRITICAL;mail;o"),
         (lines.notification("c", "h", "RECOVERY", 0, "mail", "o"), "HOST NOTIFICATION: c;h;UP;mail;o"),

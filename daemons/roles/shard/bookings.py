@@ -115,14 +115,24 @@ class Bookings:
 
     def cancel(self, number: int, now: Now) -> bool:
         """Delete downtime `number`. Returns whether it was here."""
-        for item in self._with_downtimes():
-            kept, events = cancel(item.status.downtimes, number)
-            if events:
-                item.status.downtimes = kept
-                self._tell(item, events, now)
-                self._note_due(item)
-                return True
-        return False
+        return any(self.cancel_of(item, number, now) for item in self._with_downtimes())
+
+    def cancel_of(self, item: Item, number: int, now: Now) -> bool:
+        """Delete downtime `number` of `item`. Returns whether it was there."""
+        kept, events = cancel(item.status.downtimes, number)
+        if events:
+            item.status.downtimes = kept
+            self._tell(item, events, now)
+            self._note_due(item)
+        return bool(events)
+
+    def prolong(self, item: Item, number: int, end_wall: float) -> None:
+        """Let downtime `number` of `item`, a fixed one, end at another time."""
+        item.status.downtimes = tuple(
+            replace(d, end_wall=end_wall) if d.id == number else d for d in item.status.downtimes
+        )
+        self._note_due(item)
+        self._state.changed(item)
 
     def cancel_all(self, item: Item, now: Now) -> None:
         """Delete all downtimes of `item`."""

@@ -136,6 +136,9 @@ class Borrowing:
             lent = shard.checks.lend(asked.instance, borrower.serial + 1, want, asked.tags, now)
             want -= sum(chunk.count for chunk in lent)
             chunks += lent
+            lent = shard.maintenance.checks.lend(asked.tags, want, now)
+            want -= sum(chunk.count for chunk in lent)
+            chunks += lent
         return chunks
 
     def _durable(self, borrower: _Borrower, owned: Sequence[OwnedShard]) -> tuple[int, ...]:

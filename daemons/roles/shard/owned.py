@@ -22,6 +22,8 @@ from daemons.roles.shard.checks import Checks
 from daemons.roles.shard.command_lines import CommandLines
 from daemons.roles.shard.commands import Commands
 from daemons.roles.shard.flaps import Flaps
+from daemons.roles.shard.maintenance import PREFIX as MAINTENANCE
+from daemons.roles.shard.maintenance import Maintenance
 from daemons.roles.shard.moving import KEPT_S, Moving, arrive, departed_wall, keys_of, newest
 from daemons.roles.shard.moving import without as less
 from daemons.roles.shard.outbox import Outbox
@@ -133,6 +135,8 @@ class OwnedShard:
         self.teller = Teller(state, self.lines, self.outbox)
         self.teller.reminders.take_up(now)
         self.bookings = Bookings(state, self.teller, now)
+        self.maintenance = Maintenance(state, self.lines, self.bookings)
+        self.maintenance.begin(now)
         self.flaps = Flaps(state, self.teller)
         self.side = Side(state, self.lines)
         self.consumer = Consumer(
@@ -183,7 +187,10 @@ class OwnedShard:
         state, figures = self.state, self.state.figures
         item = state.items.get(result.object)
         if item is None or result.shard != state.id:
-            figures["results_foreign"] += 1
+            if result.shard == state.id and result.object.startswith(MAINTENANCE):
+                self.maintenance.take(result, now)
+            else:
+                figures["results_foreign"] += 1
             return
         self.checks.returned(item, result.epoch, result.seq)
         if not self._fresh(item, result):
@@ -222,6 +229,7 @@ class OwnedShard:
         if not self.draining:
             self.checks.turn(now)
         self.bookings.tick(now)
+        self.maintenance.tick(now)
         self.teller.remind(now)
         self.outbox.tick(now, self.placed.reactionners if self.placed is not None else ())
         if now.mono - self._cleared_mono >= CLEAR_S:
@@ -325,6 +333,7 @@ class OwnedShard:
                 yield
             if not (item.slot or item.ready or item.lent_to):
                 self.checks.start(item, index - 1, now)
+        self.maintenance.begin(now)
         for number, item in enumerate(state.arrived, 1):
             if number % SLICE == 0:
                 yield

@@ -128,6 +128,7 @@ class Status(Struct, array_like=True, kw_only=True, gc=False):
     is_problem: bool = False  # a hard problem, and no other problem is its cause
     source_problems: tuple[str, ...] = ()  # keys of the problems it suffers from; () = it is no impact
     business_impact: int = -1  # that of its highest impact where this is above its own; -1 = its own
+    forced_wall: float = 0.0  # when a check is to run whatever is switched off, 0 = none asked for
 
     @property
     def downtime_depth(self) -> int:

@@ -137,6 +137,32 @@ def passive_check(key: str, code: int, output: str) -> str:
     return f"PASSIVE {what(key)} CHECK: {key};{code};{output}"
 
 
+def stale(key: str, by_s: float, threshold_s: float) -> str:
+    """Return the warning for a result that is too old and makes its check run now, as in Nagios 4."""
+    host, _, service = key.partition(";")
+    of = f"service '{service}' on host '{host}'" if service else f"host '{host}'"
+    return (
+        f"Warning: The results of {of} are stale by {_days(by_s)} (threshold={_days(threshold_s)})."
+        f"  I'm forcing an immediate check of the {'service' if service else 'host'}."
+    )
+
+
+def orphaned(key: str, last_wall: float, next_wall: float) -> str:
+    """Return the warning for a check whose result never came back and that is run again."""
+    host, _, service = key.partition(";")
+    of = f"service '{service}' on host '{host}'" if service else f"host '{host}'"
+    return (
+        f"Warning: The check of {of} looks like it was orphaned (results never came back;"
+        f" last_check={int(last_wall)}; next_check={int(next_wall)}).  I'm scheduling an immediate check"
+        f" of the {'service' if service else 'host'}..."
+    )
+
+
+def _days(seconds: float) -> str:
+    left = int(seconds)
+    return f"{left // 86400}d {left // 3600 % 24}h {left // 60 % 60}m {left % 60}s"
+
+
 def external_command(line: str) -> str:
     """Return the EXTERNAL COMMAND line for a command as it came, with or without its `[epoch] `."""
     return f"EXTERNAL COMMAND: {_unstamped(line)}"

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     ONCE = "it was told, and notification_interval is 0"
     INTERVAL = "notification_interval has not passed"
     HOST_AWAY = "the host is not UP, and that is told instead"
+    DEPENDENCY = "what it depends on has a problem"
     IMPACT = "its business impact is below the contact's"
     CONTACT_DOWNTIME = "the contact is in a scheduled downtime"
     NO_COMMAND = "the contact has no command for it"
@@ -80,18 +81,19 @@ def problem_verdict(
     host_downtime: bool = False,
     forced: bool = False,
     reminder: bool = False,
+    depends: bool = False,
 ) -> Verdict:
     """Return whether a notification of `kind` may be made for the object of `status` now.
 
     `status` is that after the result. `enabled`: globally and for the object; `in_period`: now is in its
     notification_period; `host_up` and `host_downtime`: of the service's host. `forced`: option 2 of
     SEND_CUSTOM_*_NOTIFICATION. `reminder`: time has passed and there is no new result, so that a volatile
-    service keeps to its interval.
+    service keeps to its interval. `depends`: a notification dependency fails (`rules.depend`).
     """
     return _VERDICTS[
         _object_reason(
             kind, status, traits, now, is_host, enabled, in_period, host_up, host_downtime, forced,
-            traits.is_volatile and not reminder,
+            traits.is_volatile and not reminder, depends,
         )
     ]  # fmt: skip
 
@@ -108,6 +110,7 @@ def _object_reason(
     host_downtime: bool,
     forced: bool,
     always: bool,
+    depends: bool,
 ) -> Reason:
     if forced:
         return Reason.FORCED
@@ -133,6 +136,8 @@ def _object_reason(
         return Reason.NO_PROBLEM
     if kind == PROBLEM and status.ack is not None:
         return Reason.ACKNOWLEDGED
+    if depends:
+        return Reason.DEPENDENCY
     if not _wants(options, letter_of(status.state, is_host)):
         return Reason.OPTIONS
     if kind == RECOVERY and status.notification_number == 0:

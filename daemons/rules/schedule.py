@@ -56,3 +56,12 @@ def next_check(
     spread = start + (due - start) % interval_s
     again = next_start(period, Wall(spread))
     return again if again == spread else start
+
+
+def cached(last_check: Wall, horizon_s: float, now: Wall) -> bool:
+    """Return whether the last result is young enough to stand for a check on demand.
+
+    `horizon_s` is cached_host_check_horizon or cached_service_check_horizon; 0 = never. Nagios Core docs,
+    "Cached Checks". Scheduled and forced checks do not ask.
+    """
+    return 0.0 <= now - last_check < horizon_s

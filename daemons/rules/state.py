@@ -6,7 +6,7 @@ The one thing to know: rules answer with a `Move` and never touch a `Status`; th
 from msgspec import Struct
 
 from daemons.model.check import CODE_NOT_STARTED, CODE_SIGNALLED, CODE_TIMEOUT
-from daemons.model.status import CRITICAL, DOWN, HARD, OK, SOFT, UNKNOWN, UP
+from daemons.model.status import CRITICAL, DOWN, HARD, OK, SOFT, UNKNOWN, UNREACHABLE, UP
 
 
 class Move(Struct, frozen=True, gc=False):
@@ -175,20 +175,26 @@ def service_state(code: int, timeout_state: int = CRITICAL) -> int:
     return UNKNOWN
 
 
-def host_state(code: int, aggressive: bool = False) -> int:
+def host_state(code: int, aggressive: bool = False, timeout_state: int = CRITICAL) -> int:
     """Return UP or DOWN for an exit code or one of `CODE_*`.
 
     0 is UP, and so is WARNING unless `aggressive` (use_aggressive_host_checking); Nagios Core docs, "Host
-    Checks". Passive host results carry host states instead: see `passive_host_state`.
+    Checks". A run that timed out counts as exit code `timeout_state` (timeout_exit_status). Passive host
+    results carry host states instead: see `passive_host_state`.
     """
+    if code == CODE_TIMEOUT:
+        code = timeout_state
     return UP if code == OK or (code == 1 and not aggressive) else DOWN
 
 
-def passive_host_state(code: int) -> int:
-    """Return UP or DOWN for the code of PROCESS_HOST_CHECK_RESULT (0 UP, 1 DOWN, 2 UNREACHABLE).
+def passive_host_state(code: int, translate: bool = True) -> int:
+    """Return the host state for the code of PROCESS_HOST_CHECK_RESULT (0 UP, 1 DOWN, 2 UNREACHABLE).
 
-    UNREACHABLE is ours to find (`reach.reachability`), so 2 and anything else is DOWN.
+    With `translate` (translate_passive_host_checks) UNREACHABLE is ours to find (`reach.reachability`),
+    so 2 is DOWN until then; without it the state stands as it was sent. Any other code is DOWN.
     """
+    if code == 2 and not translate:
+        return UNREACHABLE
     return UP if code == 0 else DOWN
 
 

@@ -90,7 +90,9 @@ def body(**more: object) -> ShardBody:
             Command("tell-service", "/bin/tell $CONTACTEMAIL$ $SERVICESTATE$ $SERVICEOUTPUT$"),
             Command("repair", "/bin/repair $SERVICESTATE$"),
         ),
-        "globals": Globals(max_service_check_spread_s=1.0, max_host_check_spread_s=1.0),
+        "globals": Globals(
+            max_service_check_spread_s=1.0, max_host_check_spread_s=1.0, log_initial_states=False
+        ),
         **more,
     }
     return ShardBody(**given)  # type: ignore[arg-type]  # a test's own shorthand

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from daemons.model.clock import Now
 from daemons.model.status import HARD, OK, UP, Status
+from daemons.roles.shard.around import Around
 from daemons.roles.shard.bookings import Bookings
 from daemons.roles.shard.checks import Checks
 from daemons.roles.shard.flaps import Flaps
@@ -19,6 +20,7 @@ from daemons.rules import lines
 from daemons.rules.booked import ack_after, begins_in_effect, comments_without_ack
 from daemons.rules.output import split, told
 from daemons.rules.reach import reachability
+from daemons.rules.stalk import stalked
 from daemons.rules.state import (
     Move,
     host_move,
@@ -29,8 +31,6 @@ from daemons.rules.state import (
     service_move,
     service_state,
 )
-
-RECENT_S = 15.0  # a host checked within this time is not checked again because a service failed
 
 
 class Heard(Struct, frozen=True, gc=False):
@@ -57,6 +57,7 @@ class Consumer:
         self._state = state
         self._checks = checks
         self._teller = teller
+        self._around = Around(state, checks)
 
     def consume(self, item: Item, heard: Heard, now: Now) -> None:
         """Apply `heard` to `item`: status, log, notifications, event handler, next check."""
@@ -66,6 +67,7 @@ class Consumer:
             heard = replace(heard, code=code)
         move = self._host_move(item, heard) if item.is_host else self._service_move(item, heard)
         first = not status.checked
+        before = status.output if item.traits.stalking_options else ""
         self._note_result(item, heard, now)
         was = status.state
         _note_times(status, move.state, heard.started_wall + heard.took_s)
@@ -78,8 +80,12 @@ class Consumer:
                 self._flaps.after(item, now)
             if first:
                 status.last_change_wall = status.last_hard_change_wall = now.wall
+            if item.host is not None and item.host.status.state != UP:
+                self._around.well_on_bad_host(item, now)
         else:
             self._settle(item, move, was, now)
+        if item.traits.stalking_options and not first:
+            self._stalk(item, move, was, before, now)
         self._side.after(item, now)
 
     # -- what the rules say
@@ -91,19 +97,25 @@ class Consumer:
             status.state_type,
             status.attempt,
             status.last_hard_state,
-            service_state(heard.code),
+            service_state(heard.code, self._state.globals.timeout_exit_status),
             traits.max_check_attempts,
             volatile=traits.is_volatile,
-            host_up=host is None or host.status.state == UP,
+            host_up=host is None or host.status.state == UP or not traits.host_dependency_enabled,
         )
 
     def _host_move(self, item: Item, heard: Heard) -> Move:
-        status, traits = item.status, item.traits
-        said = passive_host_state(heard.code) if heard.passive else host_state(heard.code)
-        if said != UP:
+        status, traits, settings = item.status, item.traits, self._state.globals
+        translate = not heard.passive or settings.translate_passive_host_checks
+        if heard.passive:
+            said = passive_host_state(heard.code, translate)
+        else:
+            said = host_state(
+                heard.code, settings.use_aggressive_host_checking, settings.timeout_exit_status
+            )
+        if said != UP and translate:
             parents = self._state.parents_of(item)
             said = reachability(said, [parent.status.state for parent in parents])
-        soft = self._state.globals.passive_host_checks_are_soft
+        soft = settings.passive_host_checks_are_soft
         return host_move(
             status.state,
             status.state_type,
@@ -119,6 +131,7 @@ class Consumer:
     def _note_result(self, item: Item, heard: Heard, now: Now) -> None:
         status = item.status
         text = heard.output
+        status.last_perfdata = status.perfdata
         if heard.code > 3 or not text:
             what = "Host" if item.is_host else "Service"
             text = made_up_output(heard.code, text, heard.took_s, what)
@@ -132,6 +145,7 @@ class Consumer:
         status.code = heard.code
         status.checked = True
         status.passive = heard.passive
+        status.stale = False
         status.took_s = heard.took_s
         status.last_check_wall = heard.started_wall + heard.took_s
         if not heard.passive and status.next_check_wall:
@@ -145,6 +159,7 @@ class Consumer:
         status.last_hard_state = move.last_hard_state
         if move.changed:
             status.last_change_wall = now.wall
+            self._number_event(status, was)
         if move.hard_changed:
             self._note_hard_change(status, now)
         if move.changed or move.hard_changed:
@@ -154,10 +169,7 @@ class Consumer:
         settings = state.globals
         retries = settings.log_host_retries if item.is_host else settings.log_service_retries
         if logged(move, retries):
-            text = told(status.output)
-            state.journal.log(
-                lines.alert(item.key, move.state, move.alert_type, move.alert_attempt, text), now
-            )
+            self._log_alert(item, move.alert_type, move.alert_attempt, now)
         self._teller.handle_event(item, move, now)
         self._flaps.after(item, now)
         if begins_in_effect(move) and status.downtimes:
@@ -170,7 +182,7 @@ class Consumer:
             _forget_problem(status)
             if item.is_host:  # its services were silent
                 self._teller.reminders.wake(item, now)
-        self._look_around(item, move, now)
+        self._around.look(item, move, now)
 
     def _note_hard_change(self, status: Status, now: Now) -> None:
         status.hard_changes += 1
@@ -185,24 +197,35 @@ class Consumer:
             status.ack = None
             status.comments = comments_without_ack(status.comments)
 
-    def _look_around(self, item: Item, move: Move, now: Now) -> None:
-        """Check what the change may have its cause in, or may have changed with it."""
-        if not item.is_host:
-            host = item.host
-            if move.state == OK or not move.changed or host is None:
-                return
-            if now.wall - host.status.last_check_wall > RECENT_S:
-                self._checks.check_at(host, now.wall, now, forced=False)
-            return
-        if not move.changed:
-            return
-        for parent in self._state.parents_of(item):
-            if move.state != UP and parent.status.state == UP:
-                self._checks.check_at(parent, now.wall, now, forced=False)
-        for name in self._state.children.get(item.key, ()):
-            child = self._state.items.get(name)
-            if child is not None and (child.status.state != UP or move.state != UP):
-                self._checks.check_at(child, now.wall, now, forced=False)
+    def _number_event(self, status: Status, was: int) -> None:
+        """Number this change of state, and the problem that begins or ends with it, as Nagios does."""
+        state = self._state
+        shard = state.status
+        status.last_event_id, status.event_id = status.event_id, state.number(shard.next_event_id)
+        shard.next_event_id += 1
+        if status.state == OK:
+            status.last_problem_id, status.problem_id = status.problem_id, 0
+        elif was == OK:
+            status.last_problem_id = status.problem_id or status.last_problem_id
+            status.problem_id = state.number(shard.next_problem_id)
+            shard.next_problem_id += 1
+        state.shard_changed()
+
+    def _stalk(self, item: Item, move: Move, was: int, before: str, now: Now) -> None:
+        """Log a result that no alert tells of, because its text is new."""
+        settings, output = self._state.globals, item.status.output
+        retries = settings.log_host_retries if item.is_host else settings.log_service_retries
+        if not logged(move, retries) and stalked(
+            item.traits, is_host=item.is_host, state=move.state, was=was, output=output,
+            output_before=before,
+        ):  # fmt: skip
+            self._log_alert(item, item.status.state_type, item.status.attempt, now)
+
+    def _log_alert(self, item: Item, state_type: int, attempt: int, now: Now) -> None:
+        text = told(item.status.output)
+        self._state.journal.log(
+            lines.alert(item.key, item.status.state, state_type, attempt, text), now
+        )
 
 
 def _note_times(status: Status, state: int, wall: float) -> None:

@@ -13,7 +13,9 @@ import msgspec
 from daemons.model.check import Order
 from daemons.model.clock import Mono, Now, Wall
 from daemons.model.cluster import Epoch
+from daemons.model.status import OK, SOFT
 from daemons.roles.shard.command_lines import CommandLines
+from daemons.roles.shard.gate import Gate
 from daemons.roles.shard.state import SLICE, Item, ShardState
 from daemons.rules.schedule import first_check, next_check
 from daemons.wire.messages import Chunk
@@ -64,9 +66,10 @@ class Wheel:
 class Checks:
     """Due checks of one shard, and what is lent to whom."""
 
-    def __init__(self, state: ShardState, lines: CommandLines, now: Now) -> None:
-        """Nothing is scheduled before `begin`."""
+    def __init__(self, state: ShardState, lines: CommandLines, gate: Gate, now: Now) -> None:
+        """Nothing is scheduled before `begin`; `gate` says which checks may run."""
         self._state = state
+        self._gate = gate
         self._lines = lines
         self._wheel = Wheel(now.mono)
         self._ready: dict[str, deque[Item]] = {}  # by poller tag
@@ -99,6 +102,8 @@ class Checks:
         if not traits.check_command:
             return
         interval_s, due = traits.check_interval_s, status.next_check_wall
+        if status.forced_wall:  # asked for of an owner before, and not done
+            item.forced, due = True, status.forced_wall
         if interval_s <= 0 and not due:
             return
         settings = self._state.globals
@@ -107,12 +112,12 @@ class Checks:
             if item.is_host
             else settings.max_service_check_spread_s
         )
-        if not due or not status.checked:
+        if not due or not (status.checked or status.forced_wall):
             due = self._first(item, index, spread_s, now)
         elif due <= now.wall:
             window_s = min(OVERDUE_SPREAD_S, len(self._state.items) / 500)
             due = now.wall + (index * GOLDEN) % 1.0 * window_s
-        elif due > now.wall + interval_s > now.wall:
+        elif due > now.wall + interval_s > now.wall and not item.forced:
             # The owner before reckoned by another server's clock, and that one was ahead of ours.
             due = min(due, self._first(item, index, interval_s, now) or due)
         if due:
@@ -128,7 +133,10 @@ class Checks:
     def schedule(self, item: Item, now: Now, *, retry: bool) -> None:
         """Put the check after the one just seen into the wheel."""
         status, traits = item.status, item.traits
-        interval_s = traits.retry_interval_s if retry else traits.check_interval_s
+        interval_s = (retry and traits.retry_interval_s) or traits.check_interval_s
+        if item.forced and status.forced_wall > now.wall:
+            self._put(item, status.forced_wall, now)
+            return
         if not traits.check_command or interval_s <= 0:
             status.next_check_wall = 0.0
             item.slot = 0
@@ -145,21 +153,32 @@ class Checks:
             status.next_check_wall = 0.0
             item.slot = 0
             return
-        status.next_check_wall = due
+        self._put(item, due, now)
+
+    def _put(self, item: Item, due: float, now: Now) -> None:
+        item.status.next_check_wall = due
         self._wheel.put(item, now.mono + (due - now.wall))
 
     def check_at(self, item: Item, wall: float, now: Now, *, forced: bool) -> None:
-        """Check `item` at `wall` (now when that is past); `forced`: whatever is switched off."""
-        item.forced = item.forced or forced
+        """Check `item` at `wall` (now when that is past); `forced`: whatever is switched off.
+
+        One that is not forced never puts off a check that is due earlier (Nagios Core docs,
+        SCHEDULE_SVC_CHECK).
+        """
+        status = item.status
         if not item.traits.check_command:
             return
+        if forced:
+            item.forced = True
+            status.forced_wall = max(wall, now.wall)
         if wall > now.wall:
-            item.status.next_check_wall = wall
-            self._wheel.put(item, now.mono + (wall - now.wall))
+            sooner = forced or not item.slot or wall < status.next_check_wall
+            if sooner and not item.lent_to and not item.ready:
+                self._put(item, wall, now)
             return
         if not item.lent_to and not item.ready:
-            if not item.status.next_check_wall:
-                item.status.next_check_wall = now.wall
+            if not status.next_check_wall:
+                status.next_check_wall = now.wall
             self._make_ready(item)
 
     def turn(self, now: Now) -> None:
@@ -169,10 +188,10 @@ class Checks:
                 self._take_back(item)
                 self._state.figures["orders_lent_again"] += 1
                 self._make_ready(item)
-            elif self._wanted(item):
+            elif self._gate.on(item):
                 self._make_ready(item)
             else:
-                self.schedule(item, now, retry=False)
+                self._skip(item, now)
 
     def handed_over(self, now: Now) -> tuple[list[LentOut], list[str]]:
         """Return what is lent out, and what is forced, for the next owner to go on with."""
@@ -216,11 +235,11 @@ class Checks:
                 if not item.ready:
                     continue
                 item.ready = False
-                if self._wanted(item):
+                if self._gate.open(item, now):
                     orders.append(self._order(item, poller, now))
                     lent.append((item, item.lent_seq))
                 else:
-                    self.schedule(item, now, retry=False)
+                    self._skip(item, now)
         if not orders:
             return []
         self._unseen.setdefault(poller, deque()).append((serial, tuple(lent)))
@@ -252,7 +271,7 @@ class Checks:
         """Return the poller instances that have orders of this shard."""
         return list(self._out)
 
-    def returned(self, item: Item, epoch: Epoch, seq: int) -> None:
+    def returned(self, item: Item, epoch: Epoch, seq: int, now: Now) -> None:
         """Note that the run `seq`, ordered under `epoch`, of `item` came back.
 
         Numbers may repeat under another epoch: such a run is not the one that is out.
@@ -261,7 +280,8 @@ class Checks:
             return
         if item.lent_to and item.lent_seq == seq:
             self._take_back(item)
-            item.forced = False
+            if item.forced and item.status.forced_wall <= now.wall:
+                item.forced, item.status.forced_wall = False, 0.0
 
     def drop(self, item: Item) -> None:
         """Forget an object that is no longer configured."""
@@ -292,12 +312,10 @@ class Checks:
         self._wheel.put(item, now.mono + timeout_s + GRACE_S)
         return Order(state.id, state.epoch, item.key, seq, line, timeout_s, env)
 
-    def _wanted(self, item: Item) -> bool:
-        if item.forced:
-            return True
-        settings, traits = self._state.globals, item.traits
-        on = settings.execute_host_checks if item.is_host else settings.execute_service_checks
-        return on and traits.active_checks_enabled
+    def _skip(self, item: Item, now: Now) -> None:
+        """Leave out a check that may not run: the next one is due as if it had."""
+        status = item.status
+        self.schedule(item, now, retry=status.state_type == SOFT and status.state != OK)
 
     def _make_ready(self, item: Item) -> None:
         item.ready = True

@@ -10,14 +10,15 @@ from msgspec import Struct, msgpack
 
 from daemons.model.clock import Now
 from daemons.model.objects import host_of
-from daemons.roles.shard.apply import Consumer, Heard
+from daemons.roles.shard.apply import Consumer
 from daemons.roles.shard.bookings import Bookings
 from daemons.roles.shard.checks import Checks
 from daemons.roles.shard.flaps import Flaps
 from daemons.roles.shard.moving import GIVE_UP_S, departed_wall
 from daemons.roles.shard.obeying.given import NOT_HERE, Given, Parts
 from daemons.roles.shard.obeying.table import TABLE
-from daemons.roles.shard.state import Item, ShardState
+from daemons.roles.shard.passive import PASSIVE, Passive
+from daemons.roles.shard.state import ShardState
 from daemons.roles.shard.tell import Teller
 from daemons.rules import lines
 from daemons.rules.commands import COMMANDS, ExternalCommand, Refused, parse
@@ -26,10 +27,6 @@ from daemons.wire.messages import Submitted
 SINGLE_MAX = 2_000  # commands kept for the other side of a split
 IDS_MAX = 20_000  # applied ids remembered; a receiver has far fewer under way
 _encode = msgpack.Encoder().encode
-_PASSIVE = {
-    "PROCESS_SERVICE_CHECK_RESULT": 3,
-    "PROCESS_HOST_CHECK_RESULT": 2,
-}  # and how many arguments stand before the output
 _BEHIND = {name for name in COMMANDS if "PROPAGATE" in name or "BEYOND" in name or "AND_CHILD" in name}
 
 
@@ -51,7 +48,7 @@ class Commands:
     ) -> None:  # fmt: skip
         """Ids applied by former owners are known from the records."""
         self._state = state
-        self._consumer = consumer
+        self._passive = Passive(state, consumer)
         self._teller = teller
         self._parts = Parts(state, checks, consumer, bookings, teller, flaps)
         self.speaks = True  # for all shards of its realm: what all obey is logged once
@@ -100,7 +97,7 @@ class Commands:
             return
         self._state.figures["commands_applied"] += 1
         self._remember(item.id, now)
-        if parsed.name not in _PASSIVE:
+        if parsed.name not in PASSIVE:
             self._note_single(item)
 
     def outcome(self, command_id: str) -> Outcome:
@@ -135,8 +132,8 @@ class Commands:
 
     def _apply(self, command: ExternalCommand, item: Submitted, now: Now) -> str:
         """Obey `command`. Returns why not, "" when it was, NOT_HERE when it names nothing of this shard."""
-        if command.name in _PASSIVE:
-            return self._passive(command, now)
+        if command.name in PASSIVE:
+            return self._passive.obey(command, now)
         action = TABLE.get(command.name)
         if action is None:
             return f"{command.name} is not handled yet"
@@ -178,36 +175,6 @@ class Commands:
 
     def _ours(self, command: ExternalCommand) -> bool:
         return host_of(command.args[0]) in self._state.items
-
-    def _passive(self, command: ExternalCommand, now: Now) -> str:
-        args, settings = command.args, self._state.globals
-        before = _PASSIVE[command.name]
-        key = ";".join(args[: before - 1])
-        target = self._state.items.get(key)
-        if target is None:
-            host, _, description = key.partition(";")
-            if settings.log_passive_checks:
-                self._state.journal.log(lines.passive_unknown(host, description), now)
-            return f"there is no service {key}"
-        code, output = int(args[before - 1]), args[before]
-        if not self._accepts(target):
-            return f"{key} takes no passive results"
-        if settings.log_passive_checks:
-            self._state.journal.log(lines.passive_check(key, code, output), now)
-        wall = command.wall or now.wall
-        self._consumer.consume(
-            target, Heard(code, output.replace("\\n", "\n"), wall, passive=True), now
-        )
-        return ""
-
-    def _accepts(self, target: Item) -> bool:
-        settings = self._state.globals
-        on = (
-            settings.accept_passive_host_checks
-            if target.is_host
-            else settings.accept_passive_service_checks
-        )
-        return on and target.traits.passive_checks_enabled
 
     def _remember(self, command_id: str, now: Now) -> None:
         state = self._state

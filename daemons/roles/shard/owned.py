@@ -22,9 +22,7 @@ from daemons.roles.shard.checks import Checks
 from daemons.roles.shard.command_lines import CommandLines
 from daemons.roles.shard.commands import Commands
 from daemons.roles.shard.flaps import Flaps
-from daemons.roles.shard.maintenance import PREFIX as MAINTENANCE
-from daemons.roles.shard.maintenance import Maintenance
-from daemons.roles.shard.moving import KEPT_S, Moving, arrive, departed_wall, keys_of, newest
+tofrom daemons.roles.shard.moving import KEPT_S, Moving, arrive, departed_wall, keys_of, newest
 from daemons.roles.shard.moving import without as less
 from daemons.roles.shard.outbox import Outbox
 from daemons.roles.shard.records import readable
@@ -129,10 +127,11 @@ class OwnedShard:
             self._stale = max(self._stale, len(state.items))
         self.lines = CommandLines(state, now.wall)
         self.outbox = Outbox(state)
-        self.checks = Checks(state, self.lines, now)
+        self.gate = Gate(state)
+        self.checks = Checks(state, self.lines, self.gate, now)
         for _ in self.checks.begin(now, inherited.handed):
             yield False
-        self.teller = Teller(state, self.lines, self.outbox)
+        self.teller = Teller(state, self.lines, self.outbox, self.gate)
         self.teller.reminders.take_up(now)
         self.bookings = Bookings(state, self.teller, now)
         self.maintenance = Maintenance(state, self.lines, self.bookings)
@@ -145,6 +144,9 @@ class OwnedShard:
         self.commands = Commands(
             state, self.checks, self.consumer, self.bookings, self.teller, self.flaps
         )
+        self.freshness = FreshnessWatch(state, self.checks, now)
+        self.introductions = Introductions(state)
+        self.introductions.begin(state.restored, now)
         self.journal.ring.restore(records)
         self.journal.ring.lost_before(inherited.position)
         self.broks = BrokDesk(state)
@@ -192,7 +194,7 @@ class OwnedShard:
             else:
                 figures["results_foreign"] += 1
             return
-        self.checks.returned(item, result.epoch, result.seq)
+        self.checks.returned(item, result.epoch, result.seq, now)
         if not self._fresh(item, result):
             figures["results_stale"] += 1
             return
@@ -227,7 +229,9 @@ class OwnedShard:
             return self.journal.tick(now)
         self._go_on()
         if not self.draining:
+            self.freshness.tick(now)
             self.checks.turn(now)
+        self.introductions.tick(now)
         self.bookings.tick(now)
         self.maintenance.tick(now)
         self.teller.remind(now)
@@ -334,6 +338,7 @@ class OwnedShard:
             if not (item.slot or item.ready or item.lent_to):
                 self.checks.start(item, index - 1, now)
         self.maintenance.begin(now)
+        self.introductions.arrived(state.arrived)
         for number, item in enumerate(state.arrived, 1):
             if number % SLICE == 0:
                 yield

@@ -23,11 +23,13 @@ from daemons.model.objects import (
     ShardBody,
     Traits,
 )
+from daemons.model.relations import Dependency
 from daemons.model.status import ContactStatus, ShardStatus, Status
 from daemons.roles.shard.journal import ShardJournal, record_bytes
 from daemons.roles.shard.modulations import Modulations
 from daemons.roles.shard.moving import departed
 from daemons.roles.shard.store_sink import Store
+from daemons.rules.initial import beginning
 from daemons.rules.timeperiod import ALWAYS, Period, compile_period
 
 _decode_status = msgspec.msgpack.Decoder(Status).decode
@@ -92,6 +94,7 @@ class ShardState:
         self.service_keys: dict[str, tuple[Key, ...]] = {}
         self.arrived: list[Item] = []  # by the last new configuration
         self.departed: list[Item] = []
+        self.restored: set[Key] = set()  # objects that had a record when the shard was taken up
         self.contact_status: dict[str, ContactStatus] = {}
         self.extra: dict[str, bytes] = {}  # records of other kinds: "a/", "x/", "b/", "m/"
         self.held: frozenset[Key] = frozenset()  # objects of this shard that another may still run
@@ -114,6 +117,7 @@ class ShardState:
             self.refresh_globals()
         statuses: dict[Key, Status] = {}
         yield from self._statuses(records, statuses)
+        self.restored = set(statuses)
         items: dict[Key, Item] = {}
         yield from self._build(self.body, statuses, {}, items, [])
         self._begin_with(items, _service_keys(self.body))
@@ -284,6 +288,12 @@ class ShardState:
             for parent in host.parents:
                 children.setdefault(parent, []).append(host.name)
         self.children: dict[str, tuple[str, ...]] = {k: tuple(v) for k, v in children.items()}
+        depending: dict[Key, list[Dependency]] = {}
+        for dependency in body.dependencies:
+            depending.setdefault(dependency.dependent, []).append(dependency)
+        self.dependencies: dict[Key, tuple[Dependency, ...]] = {
+            key: tuple(found) for key, found in depending.items()
+        }
 
     def _statuses(
         self, records: dict[str, bytes], statuses: dict[Key, Status]
@@ -338,6 +348,9 @@ class ShardState:
     ) -> Item:
         if status is None:
             status = Status(key=key, lineage=self._tokens())
+            began = beginning(traits, is_host=isinstance(of, Host))
+            status.state = status.last_state = status.last_hard_state = began.state
+            status.attempt, status.output = began.attempt, began.output
         status.key = key  # one string for both: a record brings its own
         return Item(
             key=key, is_host=isinstance(of, Host), traits=traits, status=status, of=of, host=host

@@ -12,6 +12,7 @@ from daemons.model.clock import Now
 from daemons.model.objects import Contact, Way
 from daemons.model.status import UP, Told
 from daemons.roles.shard.command_lines import CommandLines
+from daemons.roles.shard.gate import Gate
 from daemons.roles.shard.outbox import Outbox, Planned
 from daemons.roles.shard.recipients import Chosen, Recipients
 from daemons.roles.shard.recipients import commands as commands_of
@@ -52,8 +53,11 @@ class Note(Struct, frozen=True):
 class Teller:
     """Plans the notifications and event handlers of one shard."""
 
-    def __init__(self, state: ShardState, lines_: CommandLines, outbox: Outbox) -> None:
-        """`outbox` keeps what is planned until it ran."""
+    def __init__(
+        self, state: ShardState, lines_: CommandLines, outbox: Outbox, gate: Gate
+    ) -> None:
+        """`outbox` keeps what is planned until it ran; `gate` knows what dependencies silence."""
+        self._gate = gate
         self._state = state
         self._lines = lines_
         self._outbox = outbox
@@ -147,10 +151,11 @@ class Teller:
             is_host=item.is_host,
             enabled=state.globals.enable_notifications and traits.notifications_enabled,
             in_period=self.recipients.in_period(traits.notification_period, now.wall),
-            host_up=host is None or host.status.state == UP,
+            host_up=host is None or host.status.state == UP or not traits.host_dependency_enabled,
             host_downtime=host is not None and host.status.downtime_depth > 0,
             forced=forced,
             reminder=reminder,
+            depends=self._gate.silenced(item, now),
         )
         if not verdict.send:
             return verdict.why

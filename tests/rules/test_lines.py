@@ -10,6 +10,18 @@ from daemons.rules import lines
     [
         (lines.alert("h", 1, 0, 2, "o"), "HOST ALERT: h;DOWN;SOFT;2;o"),
         (lines.alert("h;s", 2, 1, 3, "o"), "SERVICE ALERT: h;s;CRITICAL;HARD;3;o"),
+        (lines.stale("h;s", 93784.9, 59.0),
+         "Warning: The results of service 's' on host 'h' are stale by 1d 2h 3m 4s (threshold=0d 0h 0m 59s)."
+         "  I'm forcing an immediate check of the service."),
+        (lines.stale("h", 60.0, 3600.0),
+         "Warning: The results of host 'h' are stale by 0d 0h 1m 0s (threshold=0d 1h 0m 0s)."
+         "  I'm forcing an immediate check of the host."),
+        (lines.orphaned("h;s", 12.5, 13.0),
+         "Warning: The check of service 's' on host 'h' looks like it was orphaned (results never came back;"
+         " last_check=12; next_check=13).  I'm scheduling an immediate check of the service..."),
+        (lines.orphaned("h", 0.0, 13.0),
+         "Warning: The check of host 'h' looks like it was orphaned (results never came back;"
+         " last_check=0; next_check=13).  I'm scheduling an immediate check of the host..."),
         (lines.current_state("h", 0, 1, 1, "o"), "CURRENT HOST STATE: h;UP;HARD;1;o"),
         (lines.current_state("h;s", 3, 1, 1, ""), "CURRENT SERVICE STATE: h;s;UNKNOWN;HARD;1;"),
         (lines.initial_state("h", 2, 1, 1, "o"), "INITIAL HOST STATE: h;UNREACHABLE;HARD;1;o"),

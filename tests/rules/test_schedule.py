@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from daemons.model.clock import Wall
 from daemons.model.objects import TimePeriod
-from daemons.rules.schedule import first_check, next_check, phase
+from daemons.rules.schedule import cached, first_check, next_check, phase
 from daemons.rules.timeperiod import compile_period, covers
 
 T0 = Wall(1_795_398_000.0)  # 2026-11-23 01:40 UTC, a Monday
@@ -67,3 +67,14 @@ def test_the_next_check_is_in_the_future_and_inside_the_period(last, interval, l
 
     assert due is not None and due > now - 1e-3
     assert period is None or covers(period, due)
+
+
+def test_a_result_stands_for_a_check_on_demand_while_it_is_young():
+    assert cached(Wall(100.0), 15.0, Wall(114.9))
+    assert not cached(Wall(100.0), 15.0, Wall(115.0))
+    assert cached(Wall(100.0), 15.0, Wall(100.0))
+
+
+def test_nothing_is_cached_without_a_horizon_or_from_the_future():
+    assert not cached(Wall(100.0), 0.0, Wall(100.0))
+    assert not cached(Wall(100.0), 15.0, Wall(99.9))

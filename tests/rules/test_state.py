@@ -149,6 +149,19 @@ def test_host_states_by_exit_code(code, aggressive, expected):
     assert state.host_state(code, aggressive) == expected
 
 
+@pytest.mark.parametrize(("exit_status", "expected"), [(0, UP), (1, UP), (2, DOWN), (3, DOWN)])
+def test_a_host_check_that_timed_out_counts_as_timeout_exit_status(exit_status, expected):
+    assert state.host_state(CODE_TIMEOUT, False, exit_status) == expected
+    assert state.host_state(CODE_TIMEOUT) == DOWN
+    assert state.host_state(CODE_TIMEOUT, True, 1) == DOWN
+
+
+def test_untranslated_passive_host_results_stand_as_they_were_sent():
+    assert [state.passive_host_state(code, translate=False) for code in (0, 1, 2, 3)] == [
+        UP, DOWN, UNREACHABLE, DOWN,
+    ]  # fmt: skip
+
+
 def test_passive_host_results_carry_host_states():
     assert [state.passive_host_state(code) for code in (0, 1, 2, 9)] == [UP, DOWN, DOWN, DOWN]
 

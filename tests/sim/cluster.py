@@ -121,6 +121,7 @@ def body() -> ShardBody:
         globals=Globals(
             interval_length_s=1.0, max_host_check_spread_s=4.0, max_service_check_spread_s=4.0,
             obsess_over_services=True, ocsp_command="obsess",
+            cached_host_check_horizon_s=15.0, log_initial_states=False,
         ),
     )
 

@@ -14,13 +14,13 @@ def said(options, state, was=None, is_host=False, output="new", before="old"):
     )
 
 
-@pytest.mark.parametrize(("state", "letter"), enumerate("owcu"))
+@pytest.mark.parametrize(("state", "letter"), list(enumerate("owcu")))
 def test_a_service_is_stalked_in_the_states_it_names(state, letter):
     assert said(letter, state)
     assert not said("owcu".replace(letter, ""), state)
 
 
-@pytest.mark.parametrize(("state", "letter"), enumerate("odu"))
+@pytest.mark.parametrize(("state", "letter"), list(enumerate("odu")))
 def test_a_host_is_stalked_in_the_states_it_names(state, letter):
     assert said(letter, state, is_host=True)
     assert not said("odu".replace(letter, ""), state, is_host=True)

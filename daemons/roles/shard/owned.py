@@ -22,7 +22,12 @@ from daemons.roles.shard.checks import Checks
 from daemons.roles.shard.command_lines import CommandLines
 from daemons.roles.shard.commands import Commands
 from daemons.roles.shard.flaps import Flaps
-tofrom daemons.roles.shard.moving import KEPT_S, Moving, arrive, departed_wall, keys_of, newest
+from daemons.roles.shard.freshness import FreshnessWatch
+from daemons.roles.shard.gate import Gate
+from daemons.roles.shard.introduce import Introductions
+from daemons.roles.shard.maintenance import PREFIX as MAINTENANCE
+from daemons.roles.shard.maintenance import Maintenance
+from daemons.roles.shard.moving import KEPT_S, Moving, arrive, departed_wall, keys_of, newest
 from daemons.roles.shard.moving import without as less
 from daemons.roles.shard.outbox import Outbox
 from daemons.roles.shard.records import readable

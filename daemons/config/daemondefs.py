@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from daemons.config.complain import Complaints, did_you_mean
 from daemons.config.keepers import VoterOnly, with_voters
+from daemons.config.legacy import LegacyModule
 from daemons.config.lexer import Block
 from daemons.config.modules import Modules
 from daemons.config.realms import Realms
@@ -21,7 +22,6 @@ from daemons.model.cluster import (
     ROLES,
     Cluster,
     DaemonDef,
-    ModuleDef,
     RoleName,
     ServerDef,
     server_index,
@@ -44,8 +44,12 @@ def cluster_of(
     macros: dict[str, str],
     complaints: Complaints,
     voters: Sequence[VoterOnly] = (),
+    legacy: Sequence[LegacyModule] = (),
 ) -> Cluster:
-    """Return the cluster that the daemon definitions describe, with servers that only vote."""
+    """Return the cluster that the daemon definitions describe, with servers that only vote.
+
+    `legacy`: the modules that keys of an old main file stand for.
+    """
     daemons = [
         daemon
         for role in ROLES
@@ -54,7 +58,7 @@ def cluster_of(
     ]
     wants_receiver = "command_file" in settings
     daemons += _implicit(daemons, realms, wants_receiver, complaints)
-    daemons = _with_legacy_modules(daemons, settings, modules)
+    daemons = _with_legacy_modules(daemons, legacy, modules)
     daemons.sort(key=lambda d: (ROLES.index(d.role), d.spare, d.name))
     return Cluster(
         name=settings.get("cluster_name", "shinken"),
@@ -81,6 +85,8 @@ def _daemon(
         complaints.error(f"a {role} without {role}_name", block.where)
         return None
     label = f"{role} {name}"
+    if role != "arbiter" and not attrs.get("realm"):
+        realms.needed(label, block.where, complaints)
     realm = "" if role == "arbiter" else realms.find(attrs.get("realm", ""))
     if realm is None:
         complaints.error(
@@ -157,22 +163,12 @@ def _implicit(
 
 
 def _with_legacy_modules(
-    daemons: list[DaemonDef], settings: dict[str, str], modules: Modules
+    daemons: list[DaemonDef], legacy: Sequence[LegacyModule], modules: Modules
 ) -> list[DaemonDef]:
     """Give the daemons the modules that keys of an old main file stand for."""
-    wanted: dict[str, ModuleDef] = {}
-    if "log_file" in settings:
-        wanted["broker"] = ModuleDef(
-            "simple-log", "simple-log", {"path": settings["log_file"]}, built_in=True
-        )
-    if "command_file" in settings:
-        wanted["receiver"] = ModuleDef(
-            "named-pipe", "named-pipe", {"command_file": settings["command_file"]}, built_in=True
-        )
-    for role, module in wanted.items():
-        if not any(m.type == module.type for m in modules.all()):
-            modules.add(module)
-            daemons = [_plus(d, module.name) if d.role == role else d for d in daemons]
+    for one in legacy:
+        modules.add(one.module)
+        daemons = [_plus(d, one.module.name) if d.role == one.role else d for d in daemons]
     return daemons
 
 

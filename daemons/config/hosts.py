@@ -165,6 +165,8 @@ def link_hosts(
         wanted = made.attrs.get("realm") or next(
             (group_realm[g] for g in groups if g in group_realm), ""
         )
+        if not wanted and realms.without_default:
+            realms.needed(f"host {name}", block.where, defs.complaints)
         realm = realms.find(wanted)
         if realm is None:
             defs.blame(

@@ -14,6 +14,7 @@ from daemons.config.complain import Complaint, Complaints
 from daemons.config.daemondefs import Definitions, cluster_of
 from daemons.config.examine import examine
 from daemons.config.keepers import voters_only
+from daemons.config.legacy import complain_of_commands, legacy_modules
 from daemons.config.lexer import Block, Lexed, Lexer, Setting, Source
 from daemons.config.link import Objects, link
 from daemons.config.lint import lint
@@ -74,6 +75,7 @@ def load(
     tags = {tag for d in cluster.daemons if d.role == "poller" for tag in d.tags if tag}
     globals = in_zone(globals_of(settings), time_zone, complaints)
     objects = link(lexed, globals, realms, illegal, tags, complaints)
+    complain_of_commands(lexed.settings, {c.name for c in objects.commands}, complaints)
     objects = with_rules(objects, lexed, complaints)
     where = partial(_where_of_host, lexed)
     of_rule = Places(lexed, objects.rules.commands).where
@@ -142,7 +144,10 @@ def _cluster(
             if is_registered(block)
         ]
     voters = voters_only(lexed.blocks.get("keeper", []), complaints)
-    return cluster_of(definitions, modules, realms, settings, lexed.macros, complaints, voters)
+    legacy = legacy_modules(lexed.settings, modules, complaints)
+    return cluster_of(
+        definitions, modules, realms, settings, lexed.macros, complaints, voters, legacy
+    )
 
 
 def _named(

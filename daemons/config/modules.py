@@ -68,6 +68,14 @@ class Modules:
         """Add a module that a daemon may name."""
         self._found[normal(module.name)] = module
 
+    def defined(self, type: str) -> bool:
+        """Return whether there is a module of that type."""
+        return any(module.type == type for module in self._found.values())
+
+    def runs(self, type: str) -> bool:
+        """Return whether a module of that type can be run here: it is brought by us or installed."""
+        return type in BUILT_IN or type in self._installed
+
     def named(self, value: str, role: str, label: str, block: Block) -> tuple[str, ...]:
         """Return the names of the modules in the list `value` that a daemon of `role` can run.
 

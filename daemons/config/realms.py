@@ -1,7 +1,7 @@
 """Realms: parts of the world with their own satellites; they may nest.
 
-The one thing to know: with no realm defined there is one called Default, and what names no realm
-belongs to the default one.
+The one thing to know: with no realm defined there is one called Default; what names no realm belongs to
+the default one, and where realms are defined and none says `default 1` that is an error (Shinken).
 """
 
 from msgspec import Struct
@@ -21,6 +21,9 @@ class Realms(Struct, frozen=True):
     default: str
     parent: dict[str, str] = {}  # of a realm inside another
     complete_links: frozenset[str] = frozenset()  # realms where every broker follows every shard
+    without_default: bool = (
+        False  # none says `default 1`: `default` is the first outermost, for what goes on
+    )
 
     def find(self, name: str) -> str | None:
         """Return the realm called `name`, the default for "", None when there is none."""
@@ -35,6 +38,15 @@ class Realms(Struct, frozen=True):
             name = self.parent[name]
             found.append(name)
         return tuple(found)
+
+    def needed(self, who: str, where: str, complaints: Complaints) -> None:
+        """Complain of `who`, which names no realm, when no realm is the default."""
+        if self.without_default:
+            complaints.error(
+                f"{who} names no realm, and no realm is the default",
+                where,
+                f"give realm {self.default} 'default 1', or name a realm",
+            )
 
     def defs(self) -> tuple[RealmDef, ...]:
         """Return the realms as the cluster keeps them, by name."""
@@ -71,11 +83,5 @@ def realms_of(objects: dict[str, tuple[Block, dict[str, str]]], complaints: Comp
     names = tuple(objects)
     outermost = [name for name in names if name not in parent]
     default = defaults[0] if defaults else (outermost or list(names))[0]
-    if not defaults and len(outermost) > 1:
-        complaints.warning(
-            f"no realm is the default: {default} is taken",
-            objects[default][0].where,
-            "give one of them 'default 1'",
-        )
     complete = (n for n, (_, a) in objects.items() if yes(a.get("broker_complete_links", "0")))
-    return Realms(names, default, parent, frozenset(complete))
+    return Realms(names, default, parent, frozenset(complete), not defaults)

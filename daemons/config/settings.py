@@ -7,6 +7,7 @@ and then treated as not set.
 from msgspec.structs import replace
 
 from daemons.config.complain import Complaints, did_you_mean
+from daemons.config.legacy import LEGACY
 from daemons.config.lexer import Setting
 from daemons.config.schema import IGNORED, MAIN, MAIN_RENAMED, ONE_OF, OURS
 from daemons.config.values import number, wrong, yes
@@ -92,6 +93,8 @@ def settings_of(settings: list[Setting], complaints: Complaints) -> dict[str, st
         if key in INCLUDES:
             continue
         found[key] = setting.value
+        if key in LEGACY:
+            continue  # it stands for a module, and is complained of there
         if key in IGNORED:
             complaints.warning(f"{key} has no effect here", setting.where)
         elif key not in _KNOWN:

@@ -8,7 +8,7 @@ from daemons.config.modules import BUILT_IN, normal
 from daemons.model.cluster import Cluster, ServerDef, server_index
 from daemons.modules import BROKER_MODULES, RECEIVER_MODULES
 from daemons.net.retain import NONE
-from tests.config.texts import errors, loaded, reader, warnings
+from tests.config.texts import BASE, errors, host, loaded, reader, warnings
 
 REALM = "define realm{\nrealm_name All\ndefault 1\n}\n"
 
@@ -138,8 +138,16 @@ def test_added_daemons_stand_beside_the_master_arbiter() -> None:
             "t.cfg:7: more than one realm is the default: a, b",
         ),
         (
-            "define realm{\nrealm_name a\nrealm_members x\n}\n",
-            "t.cfg:3: realm a: realm x is not defined",
+            "define realm{\nrealm_name a\ndefault 1\nrealm_members x\n}\n",
+            "t.cfg:4: realm a: realm x is not defined",
+        ),
+        (
+            "define realm{\nrealm_name a\n}\n" + daemon("poller", "p", "realm a") + daemon("poller", "q", "port 1"),
+            "t.cfg:8: poller q names no realm, and no realm is the default",
+        ),
+        (
+            "define realm{\nrealm_name a\n}\n" + host("h", "realm a") + host("i"),
+            "t.cfg:8: host i names no realm, and no realm is the default",
         ),
         ("define module{\nmodule_name m\n}\n", "t.cfg:1: module m has no module_type"),
     ],
@@ -249,7 +257,53 @@ def test_keys_of_an_old_main_file_make_modules_and_a_receiver() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "status_file=/s", "object_cache_file=/o", "use_syslog=1", "service_perfdata_file=/p",
+        "host_perfdata_file=/p", "state_retention_file=/r",
+    ],
+)  # fmt: skip
+def test_keys_that_stand_for_modules_we_do_not_bring_are_told_of(line: str) -> None:
+    found = loaded(line + "\n")
+
+    (said,) = [c for c in found.complaints if c.where]
+    assert said.text.startswith(f"{line.partition('=')[0]} stands for a module of the type ")
+    assert (said.severity, said.where) == ("warning", "t.cfg:1") and said.fix
+
+
+def test_an_installed_module_of_that_type_is_given_to_the_daemons() -> None:
+    text = "status_file=/s\nobject_cache_file=/o\n"
+    found = load(["t.cfg"], reader({"t.cfg": text}), ["status_dat"])
+
+    assert warnings(found) == [] and found.cluster is not None
+    assert {m.name: m.options for m in found.cluster.modules} == {
+        "status-dat": {"status_file": "/s", "object_cache_file": "/o"}
+    }
+    assert [d.modules for d in found.cluster.daemons if d.role == "broker"] == [("status-dat",)]
+
+
+def test_use_syslog_0_and_a_module_that_is_defined_say_nothing() -> None:
+    text = "use_syslog=0\nlog_file=/l\ndefine module{\nmodule_name log\nmodule_type simple_log\n}\n"
+    found = loaded(text)
+
+    assert warnings(found) == [] and found.cluster is not None
+    assert [m.name for m in found.cluster.modules] == ["log"]
+
+
 # ------------------------------------------------------------------ the main file
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["global_host_event_handler", "global_service_event_handler", "ocsp_command", "ochp_command",
+     "service_perfdata_command", "host_perfdata_command"],
+)  # fmt: skip
+def test_a_command_that_the_main_file_names_must_be_there(key: str) -> None:
+    assert errors(loaded(f"{key}=okay!1\n", BASE)) == [
+        f"t.cfg:1: {key}: command okay is not defined"
+    ]
+    assert errors(loaded(f"{key}=ok!1\n", BASE)) == []
 
 
 def test_settings_are_kept_and_the_last_wins() -> None:

@@ -137,6 +137,37 @@ def test_a_hand_over_that_nobody_hears_ends_the_epoch_all_the_same():
     assert asked(stage, Load)  # it took over as after a death
 
 
+def test_a_last_word_that_comes_before_the_roster_counts_once_the_roster_is_there():
+    """The leader tells the owner a few milliseconds earlier than the standby."""
+    stage = pair()
+    late = stage.schedulers.pop("two")
+    stage.place("two", "one")  # "one" alone hears it
+    stage.schedulers["two"] = late
+    stage.sent.clear()
+    stage.run(0.3)
+    assert asked(stage, HandOver)
+    assert owned(stage, "one") is None
+    assert owned(stage, "two") is None
+
+    stage.place("two", "one")
+    stage.run(0.3)
+    assert owned(stage, "two").handed
+    assert not asked(stage, Load)
+
+
+def test_a_last_word_is_not_kept_for_long_by_one_who_does_not_get_the_shard():
+    stage = pair()
+    late = stage.schedulers.pop("two")
+    stage.place("two", "one")
+    stage.schedulers["two"] = late
+    stage.run(0.3)
+    seat = late.seats[1]
+    assert seat.switching
+    stage.run(2.5)
+    assert not seat.switching
+    assert not seat.coming.expects(stage.now)
+
+
 def test_a_hand_over_that_another_owner_has_overtaken_counts_for_nothing():
     stage = pair()
     stage.hold = (HandOver,)

@@ -105,6 +105,11 @@ class Coming:
         """Return whether the shard is about to be here: who asks for work may wait for it."""
         return now.mono < self._expected_mono
 
+    def not_here(self, now: Now) -> None:
+        """The roster, as far as we know it, places the shard elsewhere: a last word is kept for a while only."""
+        if self.handed is None or not self.expects(now):
+            self.forget()
+
     def forget(self) -> None:
         """It is over, one way or the other."""
         self.handed = None

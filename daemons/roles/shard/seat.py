@@ -185,7 +185,7 @@ class ShardSeat:
             self._served.update(placed.reactionners)
         if self.owned is None:
             if not self.mine:
-                self.coming.forget()
+                self.coming.not_here(now)
             elif not was_mine and self.copy.epoch:
                 self.coming.announce(now)
             return
@@ -248,6 +248,8 @@ class ShardSeat:
         if epoch > self._spent and self.mine and not self._leaving and self.bodies.body is not None:
             return calls + self._take_up(epoch, standing, now)
         self._taking = None
+        if not self.mine:
+            self.coming.not_here(now)
         return calls + self.copy.tick(now) + self._hand_over(now)
 
     def answered(
@@ -315,8 +317,11 @@ class ShardSeat:
         return self.copy.take(sent)
 
     def handed(self, said: HandOver, now: Now) -> Message:
-        """Take the last word of the owner before; it counts once the lease is here."""
-        if self.owned is not None or said.version != self.bodies.version or not self.mine:
+        """Take the last word of the owner before; it counts once the lease is here.
+
+        The owner may have heard a few milliseconds earlier than we that the shard goes here.
+        """
+        if self.owned is not None or said.version != self.bodies.version or self.placed is None:
             return NotMine(f"{self.me} does not expect shard {self.shard} at {said.version}")
         self.coming.take(said, now)
         return Done()

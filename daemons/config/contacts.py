@@ -163,7 +163,7 @@ class _Reader:
         self, label: str, block: Block, attrs: dict[str, str], attr: str
     ) -> tuple[str, ...]:
         """Return the options; none given means ("n",): tell of nothing (Nagios, Shinken)."""
-        given = letters(attrs.get(attr, ""))
+        given = letters(attrs.get(attr, ""), OPTIONS[attr])
         bad = [letter for letter in given if letter not in OPTIONS[attr] + "an"]
         if bad:
             self._complaints.warning(

@@ -200,7 +200,7 @@ class _Reader:
         self, kind: str, block: Block, attrs: dict[str, str], attr: str
     ) -> tuple[str, ...]:
         known = LETTERS[kind]
-        given = letters(attrs.get(attr, ""))
+        given = letters(attrs.get(attr, ""), known)
         bad = [letter for letter in given if letter not in known + "an"]
         if bad:
             self._say.warning(

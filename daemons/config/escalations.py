@@ -134,7 +134,7 @@ class Escalations:
         )
 
     def _options(self, label: str, block: Block, attrs: dict[str, str]) -> tuple[str, ...]:
-        given = letters(attrs.get("escalation_options", ""))
+        given = letters(attrs.get("escalation_options", ""), LETTERS)
         bad = [letter for letter in given if letter not in LETTERS + "an"]
         if bad:
             self._say.warning(

@@ -94,9 +94,10 @@ class _Placing:
                 continue
             for host, rank in targets.items():
                 self._give(host, Placed(block, proto, description, rank), foreach)
-        for host in tailored:
-            if tailored[host].overrides:
-                self._override(host)
+        overriding = [host for host, tailoring in tailored.items() if tailoring.overrides]
+        on_host = by_host(found) if overriding else {}
+        for host in overriding:
+            self._override(host, sorted(on_host.get(host, ())))
         return found
 
     def _named(self, block: Block, description: str, foreach: bool) -> bool:
@@ -255,26 +256,33 @@ class _Placing:
             self._named(block, attrs["service_description"], foreach=False)
         return Placed(block, placed.proto, block.attrs["service_description"], placed.rank)
 
-    def _override(self, host: str) -> None:
+    def _override(self, host: str, descriptions: list[str]) -> None:
         """Put what the host says about its services on top of what they say."""
-        mine = sorted(key for key in self._found if key[0] == host)
         for override in self._tailored[host].overrides:
-            found = [key for key in mine if override.matches(key[1])]
+            found = [text for text in descriptions if override.matches(text)]
             if not found:
                 say = self._defs.complaints
                 (say.warning if override.inherited else say.error)(
                     f"host {host}: service_overrides: there is no service '{override.name}' here",
                     override.where,
-                    did_you_mean(override.name, [key[1] for key in mine]),
+                    did_you_mean(override.name, descriptions),
                 )
-            for key in found:
-                placed = self._found[key]
+            for description in found:
+                placed = self._found[host, description]
                 old = placed.block
                 attrs = self._templates.over({override.attr: override.value}, old.attrs)
-                self._found[key] = Placed(
+                self._found[host, description] = Placed(
                     Block(old.kind, attrs, old.source, old.start, old.end),
                     placed.proto,
                     placed.description,
                     placed.rank,
                     (*placed.blame, (override.attr, override.said_by)),
                 )
+
+
+def by_host(services: Services) -> dict[str, list[str]]:
+    """Return the descriptions of the services on each host."""
+    found: dict[str, list[str]] = {}
+    for host, description in services:
+        found.setdefault(host, []).append(description)
+    return found

@@ -13,7 +13,7 @@ from daemons.config.groups import GroupDef, inverted, nest, pick
 from daemons.config.lexer import Block
 from daemons.config.realms import Realms
 from daemons.config.templates import Prototype, is_registered
-from daemons.config.traits import CONTACT_ATTRS, FROM_HOST, SHOWN, TraitsTable
+from daemons.config.traits import CONTACT_ATTRS, FROM_HOST, TraitsTable
 from daemons.config.twins import replaces
 from daemons.config.values import words
 from daemons.model.objects import Host, Key
@@ -59,24 +59,8 @@ def hosts_of(defs: Definitions) -> Hosts:
         proto = templates.prototype(block)
         parents = templates.value(block.attrs, proto, "parents")
         found[name] = HostDef(block, proto, words(parents) if parents else ())
-    _extend(defs, found)
     _check_parents(defs, found)
     return dict(sorted(found.items()))
-
-
-def _extend(defs: Definitions, hosts: Hosts) -> None:
-    """Add extended host information below what the hosts say themselves."""
-    for block in defs.blocks("hostextinfo"):
-        picked = pick(block.attrs.get("host_name", ""), hosts)
-        for name in picked.unknown:
-            defs.complaints.warning(
-                f"hostextinfo: host {name} is not defined",
-                block.where_of("host_name"),
-                did_you_mean(name, hosts),
-            )
-        extra = tuple(sorted((a, v) for a, v in block.attrs.items() if a in SHOWN))
-        for name in picked.names:
-            hosts[name].extra = extra
 
 
 def _check_parents(defs: Definitions, hosts: Hosts) -> None:
@@ -141,7 +125,7 @@ def link_hosts(
 ) -> LinkedHosts:
     """Return the hosts with their traits and realms; `escalated` are the escalations that name each."""
     groups_of = inverted(hostgroups)
-    group_realm = {n: g.attrs["realm"] for n, g in hostgroups.items() if g.attrs.get("realm")}
+    group_realm = _realms_of_groups(defs, hostgroups, realms)
     templates = defs.templates("host")
     bundles: dict[str, Bundle] = {}
     interned: dict[Bundle, Bundle] = {}
@@ -162,23 +146,8 @@ def link_hosts(
         )
         bundle = tuple(sorted((a, v) for a, v in made.attrs.items() if a in _BUNDLE))
         bundles[name] = interned.setdefault(bundle, bundle)
-        wanted = made.attrs.get("realm") or next(
-            (group_realm[g] for g in groups if g in group_realm), ""
-        )
-        if not wanted and realms.without_default:
-            realms.needed(f"host {name}", block.where, defs.complaints)
-        realm = realms.find(wanted)
-        if realm is None:
-            defs.blame(
-                block,
-                proto,
-                "realm",
-                f"host {name}",
-                f"realm {wanted} is not defined",
-                did_you_mean(wanted, realms.names),
-            )
-            realm = realms.default
-        found_realms.append(realm)
+        said = made.attrs.get("realm", "")
+        found_realms.append(_realm(defs, name, host, said, groups, group_realm, realms))
         linked.append(
             Host(
                 name,
@@ -190,3 +159,55 @@ def link_hosts(
             )
         )
     return LinkedHosts(tuple(linked), tuple(found_realms), bundles)
+
+
+def _realms_of_groups(
+    defs: Definitions, hostgroups: dict[str, GroupDef], realms: Realms
+) -> dict[str, str]:
+    """Return the realm of each host group that names one, after complaining about those there are not."""
+    found: dict[str, str] = {}
+    for name, group in hostgroups.items():
+        if wanted := group.attrs.get("realm", ""):
+            if realms.find(wanted) is None:
+                defs.complaints.error(
+                    f"hostgroup {name}: realm {wanted} is not defined",
+                    group.block.where_of("realm"),
+                    did_you_mean(wanted, realms.names),
+                )
+            else:
+                found[name] = wanted
+    return found
+
+
+def _realm(
+    defs: Definitions,
+    name: str,
+    host: HostDef,
+    said: str,
+    groups: tuple[str, ...],
+    group_realm: dict[str, str],
+    realms: Realms,
+) -> str:
+    """Return the realm of a host, after complaining about one that is not there and about groups that disagree."""
+    offered = {group_realm[group]: group for group in reversed(groups) if group in group_realm}
+    wanted = said or next((group_realm[g] for g in groups if g in group_realm), "")
+    if not wanted and realms.without_default:
+        realms.needed(f"host {name}", host.block.where, defs.complaints)
+    realm = realms.find(wanted)
+    if realm is None:
+        defs.blame(
+            host.block,
+            host.proto,
+            "realm",
+            f"host {name}",
+            f"realm {said} is not defined",
+            did_you_mean(said, realms.names),
+        )
+        return realms.default
+    for other in sorted(offered.keys() - {realm}):
+        defs.complaints.warning(
+            f"host {name} is in the realm {realm}, and its hostgroup {offered[other]} in {other}",
+            host.block.where,
+            "name the realm that is meant in the host",
+        )
+    return realm

@@ -13,6 +13,7 @@ from daemons.config.complain import Complaints
 from daemons.config.contacts import contacts_of
 from daemons.config.definitions import Definitions
 from daemons.config.expand import place
+from daemons.config.extinfo import extend_hosts, extras_of_services
 from daemons.config.groups import GroupDef
 from daemons.config.hosts import hostgroups_of, hosts_of, link_hosts
 from daemons.config.lexer import Lexed
@@ -106,7 +107,10 @@ def link(
     named = named_of(defs, known, table, globals.interval_length_s)
     hosts = hosts_of(defs)
     hostgroups = hostgroups_of(defs, hosts)
-    services = place(defs, hosts, {name: group.members for name, group in hostgroups.items()})
+    members = {name: group.members for name, group in hostgroups.items()}
+    extend_hosts(defs, hosts, members)
+    services = place(defs, hosts, members)
+    extras = extras_of_services(defs, services, hosts, members)
     servicegroups = servicegroups_of(defs, services)
     dependencies = relate(
         defs, hosts, hostgroups, services, servicegroups, known.periods, named.escalations
@@ -116,7 +120,9 @@ def link(
     return Objects(
         hosts=linked.hosts,
         realms=linked.realms,
-        services=link_services(defs, services, linked.bundles, servicegroups, table, escalated),
+        services=link_services(
+            defs, services, linked.bundles, servicegroups, table, escalated, extras
+        ),
         traits=tuple(table.traits),
         contacts=contacts,
         commands=commands,

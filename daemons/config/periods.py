@@ -49,7 +49,7 @@ def periods_of(
                     block.where_of("exclude"),
                     did_you_mean(other, objects),
                 )
-        found.append(TimePeriod(name, attrs.get("alias") or name, tuple(ranges), exclude))
+        found.append(TimePeriod(name, attrs.get("alias") or name, tuple(ranges), tuple(sorted(set(exclude)))))
     for circle in circles({period.name: period.exclude for period in found if period.exclude}):
         complaints.error(
             f"time periods exclude each other: {' -> '.join((*circle, circle[0]))}",

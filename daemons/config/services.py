@@ -7,6 +7,7 @@ for all services that say the same is.
 from daemons.config.complain import did_you_mean
 from daemons.config.definitions import Definitions
 from daemons.config.expand import Services
+from daemons.config.extinfo import Extra
 from daemons.config.groups import GroupDef, inverted, nest
 from daemons.config.hosts import Bundle
 from daemons.config.traits import TraitsTable
@@ -70,10 +71,11 @@ def link_services(
     servicegroups: dict[str, GroupDef],
     table: TraitsTable,
     escalated: dict[Key, tuple[str, ...]],
+    extras: dict[tuple[str, str], Extra],
 ) -> tuple[Service, ...]:
     """Return the services with their traits, by host and description.
 
-    `escalated` are the escalations that name each.
+    `escalated` are the escalations that name each, `extras` their extended information.
     """
     templates = defs.templates("service")
     groups_of = inverted(servicegroups)
@@ -92,6 +94,7 @@ def link_services(
             groups,
             bundles[host],
             escalated=escalated.get(f"{host};{description}", ()) if escalated else (),
+            extra=extras.get(key, ()) if extras else (),
             blame=placed.blame,
         )
         display = block.attrs.get("display_name", "") or placed.proto.attrs.get("display_name", "")

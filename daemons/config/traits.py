@@ -94,7 +94,8 @@ _BUILT = attributes(
     maintenance_checks_enabled maintenance_retry_interval host_dependency_enabled
     business_rule_output_template business_rule_smart_notifications business_rule_downtime_as_ack
     business_rule_host_notification_options business_rule_service_notification_options
-    service_dependencies labels"""
+    service_dependencies labels merge_host_contacts duplicate_foreach default_value
+    service_excludes service_includes service_overrides"""
 )
 # attribute, what it names, where the names are in `Known`
 _RELATIONS = (
@@ -180,7 +181,7 @@ class TraitsTable:
             attrs = dict(extra) | templates.merged(own, proto)
             problems = tuple(self._problems(kind, attrs))  # those of the host are the host's
             if kind == "service":
-                _take_from_host(attrs, dict(inherited))
+                self._take_from_host(attrs, dict(inherited))
             index = self._intern(self._build(kind, attrs, groups, escalated, proto.names))
             made = self._made[key] = Made(index, attrs, problems)
         if made.problems:
@@ -260,6 +261,19 @@ class TraitsTable:
             found.update(self._known.contactgroups[group])
         return tuple(sorted(found - direct.excluded))
 
+    def _take_from_host(self, attrs: dict[str, str], host: dict[str, str]) -> None:
+        """Fill in what a service takes from its host: contacts when it names none, or merges them."""
+        for attr in FROM_HOST:
+            if attr not in attrs and attr in host:
+                attrs[attr] = host[attr]
+        if yes(attrs.get("merge_host_contacts", "")):
+            both = {*self.contacts(attrs), *self.contacts(host)}
+            attrs |= {"contacts": ",".join(sorted(both)), "contact_groups": ""}
+        elif not any(attr in attrs for attr in CONTACT_ATTRS):
+            for attr in CONTACT_ATTRS:
+                if attr in host:
+                    attrs[attr] = host[attr]
+
     def _build(
         self,
         kind: str,
@@ -274,8 +288,10 @@ class TraitsTable:
         unit_s = self._unit_s
 
         def options(attr: str) -> tuple[str, ...]:
-            given = letters(attrs.get(attr, "")) or tuple(DEFAULT_OPTIONS[kind].get(attr, ""))
-            return tuple(OPTIONS[kind][attr]) if "a" in given else given
+            known = OPTIONS[kind][attr]
+            given = letters(attrs.get(attr, ""), known)
+            default = tuple(DEFAULT_OPTIONS[kind].get(attr, ""))
+            return tuple(known) if "a" in given else given or default
 
         def named(attr: str) -> tuple[str, ...]:
             return tuple(dict.fromkeys(words(attrs[attr]))) if attr in attrs else ()
@@ -315,7 +331,7 @@ class TraitsTable:
             retain_status=says("retain_status_information", True),
             retain_nonstatus=says("retain_nonstatus_information", True),
             groups=groups,
-            labels=words(attrs.get("labels", "")),
+            labels=tuple(sorted(set(words(attrs.get("labels", ""))))),
             tags=tags,
             custom={a[1:]: v for a, v in sorted(attrs.items()) if a[0] == "_"},
             shown={a: v for a, v in sorted(attrs.items()) if a in SHOWN and v},
@@ -377,17 +393,6 @@ def _business(attrs: dict[str, str]) -> BusinessRuleSettings:
             attrs.get("business_rule_service_notification_options", "")
         ),
     )
-
-
-def _take_from_host(attrs: dict[str, str], host: dict[str, str]) -> None:
-    """Fill in what a service takes from its host: contacts only when it names none at all."""
-    for attr in FROM_HOST:
-        if attr not in attrs and attr in host:
-            attrs[attr] = host[attr]
-    if not any(attr in attrs for attr in CONTACT_ATTRS):
-        for attr in CONTACT_ATTRS:
-            if attr in host:
-                attrs[attr] = host[attr]
 
 
 def _bad_options(kind: str, attrs: dict[str, str]) -> list[Problem]:

@@ -35,9 +35,13 @@ def words(value: str) -> tuple[str, ...]:
     return tuple(part for part in (raw.strip() for raw in value.split(",")) if part)
 
 
-def letters(value: str) -> tuple[str, ...]:
-    """Return options as lower-case first letters (`d,unreachable` -> ("d", "u"))."""
-    return tuple(dict.fromkeys(word[0].lower() for word in words(value)))
+def letters(value: str, known: str = "") -> tuple[str, ...]:
+    """Return options as lower-case first letters (`d,unreachable` -> ("d", "u")).
+
+    Those in `known` come in its order, so that equal options are equal in whatever order they were written.
+    """
+    given = dict.fromkeys(word[0].lower() for word in words(value))
+    return tuple(sorted(given, key=known.find)) if known else tuple(given)
 
 
 def wrong(kind: AttrType, value: str) -> str:

@@ -45,7 +45,7 @@ def test_a_host_dependency_says_who_when_and_in_which_states() -> None:
 
     assert dependencies(text) == (
         Dependency(
-            dependent="h2", on="h1", execution=("d", "p"), notification=("u", "d"),
+            dependent="h2", on="h1", execution=("d", "p"), notification=("d", "u"),
             period="always", inherits_parent=True,
         ),
     )  # fmt: skip

@@ -321,7 +321,7 @@ def test_all_other_object_types_are_read_without_a_complaint_and_kept() -> None:
         host("h")
         + "define discoveryrun{\ndiscoveryrun_name r\ndiscoveryrun_command ok\n}\n"
         + "define discoveryrule{\ndiscoveryrule_name d\nos linux\n}\n"
-        + "define serviceextinfo{\nhost_name h\nservice_description s\nnotes n\n}\n"
+        + "define hostextinfo{\nhost_name h\nnotes n\n}\n"
     )
     found = loaded(text, BASE)
 
@@ -353,3 +353,80 @@ def test_a_date_that_is_in_no_calendar_is_a_warning() -> None:
     assert "t.cfg:3: warning: timeperiod z: there is no day 2027-02-30 in the calendar" in [
         str(c) for c in found.complaints
     ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "contacts"),
+    [
+        ([], "ab"),
+        (["contacts c"], "c"),
+        (["contact_groups g"], "c"),
+        (["contacts c", "merge_host_contacts 1"], "abc"),
+        (["contact_groups g", "merge_host_contacts 1"], "abc"),
+        (["merge_host_contacts 1"], "ab"),
+        (["contacts null"], ""),
+        (["contacts c", "merge_host_contacts 0"], "c"),
+    ],
+)
+def test_contacts_of_the_host_serve_its_services_in_their_place_or_with_them(
+    lines: list[str], contacts: str
+) -> None:
+    base = BASE + "".join(
+        f"define contact{{\ncontact_name {n}\nhost_notification_period always\n"
+        "service_notification_period always\nhost_notification_commands ok\n"
+        "service_notification_commands ok\n}\n"
+        for n in "abc"
+    )
+    base += "define contactgroup{\ncontactgroup_name g\nmembers c\n}\n"
+    base += "define contactgroup{\ncontactgroup_name h\nmembers b\n}\n"
+    text = host("h", "contacts a", "contact_groups h") + service("s", "host_name h", *lines)
+    found = loaded(text, base)
+
+    assert errors(found) == []
+    (one,) = found.objects.services
+    assert "".join(found.objects.traits[one.traits].contacts) == contacts
+
+
+REALMS = (
+    "define realm{\nrealm_name All\nrealm_members North,South\ndefault 1\n}\n"
+    "define realm{\nrealm_name North\n}\ndefine realm{\nrealm_name South\n}\n"
+    + "".join(
+        f"define scheduler{{\nscheduler_name {r}\nrealm {r}\nport {port}\n}}\n"
+        for port, r in enumerate(("All", "North", "South"), 9000)
+    )
+    + "define hostgroup{\nhostgroup_name n\nrealm North\n}\n"
+    "define hostgroup{\nhostgroup_name s\nrealm South\n}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "realm", "said"),
+    [
+        ([], "All", 0),
+        (["hostgroups n"], "North", 0),
+        (["realm South"], "South", 0),
+        (["realm South", "hostgroups s"], "South", 0),
+        (["realm South", "hostgroups n"], "South", 1),
+        (["hostgroups s,n"], "North", 1),
+    ],
+)
+def test_a_host_is_in_its_own_realm_else_in_that_of_its_groups(
+    lines: list[str], realm: str, said: int
+) -> None:
+    found = loaded(host("h", *lines), BASE + REALMS)
+
+    assert errors(found) == []
+    assert found.objects.realms == (realm,)
+    assert len([w for w in warnings(found) if "is in the realm" in w]) == said
+
+
+def test_an_unknown_realm_of_a_hostgroup_is_blamed_on_the_group() -> None:
+    found = loaded(
+        "define hostgroup{\nhostgroup_name g\nmembers h\nrealm Mars\n}\n" + host("h"), BASE
+    )
+
+    assert errors(found) == ["t.cfg:4: hostgroup g: realm Mars is not defined"]
+
+
+def test_options_mean_the_same_in_any_order() -> None:
+    assert of_host("notification_options r,d,u") == of_host("notification_options u,r,d")

@@ -104,7 +104,7 @@ def test_the_names_of_all_templates_are_tags_also_of_those_that_do_not_exist() -
     )  # fmt: skip
 
     assert found.tags == ("t1", "t0", "t2", "nowhere")
-    assert found.labels == ("b", "a", "c")
+    assert found.labels == ("a", "b", "c")
 
 
 def test_a_plus_in_text_is_only_a_plus() -> None:

@@ -98,14 +98,17 @@ def ends(downtime: Downtime) -> Wall:
     return Wall(downtime.started_wall + downtime.duration_s)
 
 
-def next_transition(downtimes: tuple[Downtime, ...]) -> Wall | None:
+def next_transition(downtimes: tuple[Downtime, ...], now: Wall) -> Wall | None:
     """Return when `transitions` has to be asked next because of time alone; None = not at all.
 
-    The start of a downtime that waits for something else does not count.
+    That is when one ends, or when a window opens: of a fixed downtime, or of a flexible one, whose problem
+    may be there already. One that waits for its trigger has no start of its own.
     """
-    times = [
-        ends(d) if d.in_effect or not d.fixed or d.trigger_id else Wall(min(d.start_wall, ends(d)))
+    times = [ends(d) for d in downtimes]
+    times += [
+        Wall(d.start_wall)
         for d in downtimes
+        if not d.in_effect and not d.trigger_id and (d.fixed or d.start_wall > now)
     ]
     return min(times, default=None)
 
@@ -131,16 +134,19 @@ def cancel(downtimes: tuple[Downtime, ...], id: int) -> Transitions:
     if not any(d.id == id for d in gone):
         return downtimes, ()
     kept = tuple(d for d in downtimes if d.id not in gone_ids)
-    out_of = not any(d.in_effect for d in kept)
-    events = tuple(
-        Event(
-            What.CANCELLED if d.in_effect else What.REMOVED,
-            msgspec.structs.replace(d, in_effect=False),
-            d.in_effect and out_of,
-        )
-        for d in gone
-    )
-    return kept, events
+    depth = sum(1 for d in downtimes if d.in_effect)
+    events: list[Event] = []
+    for d in gone:
+        depth -= d.in_effect
+        what = What.CANCELLED if d.in_effect else What.REMOVED
+        ended = msgspec.structs.replace(d, in_effect=False)
+        events.append(Event(what, ended, d.in_effect and depth == 0))
+    return kept, tuple(events)
+
+
+def triggered_by(downtimes: tuple[Downtime, ...], ids: Collection[int]) -> tuple[int, ...]:
+    """Return the numbers of the downtimes that those of `ids`, of whatever object, trigger."""
+    return tuple(d.id for d in downtimes if d.trigger_id in ids)
 
 
 def ack_after(move: Move, ack: Ack | None) -> Ack | None:
@@ -171,6 +177,28 @@ def comments_without_downtimes(
 ) -> tuple[Comment, ...]:
     """Return the comments without those of downtimes that ended or were deleted."""
     return tuple(c for c in comments if c.kind != COMMENT_DOWNTIME or c.source_id not in ended_ids)
+
+
+def comments_without_flapping(comments: tuple[Comment, ...]) -> tuple[Comment, ...]:
+    """Return the comments after flapping ended: what flapping left goes."""
+    kept = tuple(c for c in comments if c.kind != COMMENT_FLAPPING)
+    return comments if len(kept) == len(comments) else kept
+
+
+def flapping_comment(id: int, now: Wall, percent: float, threshold: float, *, is_host: bool) -> Comment:
+    """Return the comment that flapping leaves while it lasts, as Nagios words it; percentages 0..100."""
+    noun, sign = ("host", ">") if is_host else ("service", ">=")
+    return Comment(
+        id=id,
+        entry_wall=now,
+        author="(Shinken Process)",
+        text=(
+            f"Notifications for this {noun} are being suppressed because it was detected as having been"
+            f" flapping between different states ({percent:.1f}% change {sign} {threshold:.1f}% threshold)."
+            f"  When the {noun} state stabilizes and the flapping stops, notifications will be re-enabled."
+        ),
+        kind=COMMENT_FLAPPING,
+    )
 
 
 def ack_comment(id: int, ack: Ack) -> Comment:

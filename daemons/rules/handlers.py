@@ -5,6 +5,8 @@ hard, and at the recovery from a soft or hard problem; of a volatile service at 
 These are the results that make an alert line.
 """
 
+from msgspec import Struct
+
 from daemons.model.objects import Globals, Traits
 from daemons.rules.state import Move
 
@@ -20,9 +22,17 @@ def wanted(move: Move, *, enabled: bool, in_downtime: bool, not_in_downtimes: bo
     return not (in_downtime and not_in_downtimes)
 
 
-def commands(traits: Traits, settings: Globals, *, is_host: bool) -> tuple[str, ...]:
-    """Return the handlers to run, each as `name!args`: the global one first, then the object's own."""
+class Handler(Struct, frozen=True):
+    """A handler to run."""
+
+    command: str  # "name!args"
+    everyones: bool  # the global one
+
+
+def to_run(traits: Traits, settings: Globals, *, is_host: bool) -> tuple[Handler, ...]:
+    """Return the handlers to run: the global one first, then the object's own."""
     everyones = (
         settings.global_host_event_handler if is_host else settings.global_service_event_handler
     )
-    return tuple(command for command in (everyones, traits.event_handler) if command)
+    both = (Handler(everyones, True), Handler(traits.event_handler, False))
+    return tuple(handler for handler in both if handler.command)

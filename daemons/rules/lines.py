@@ -37,9 +37,15 @@ def initial_state(key: str, state: int, state_type: int, attempt: int, output: s
     return f"INITIAL {what(key)} STATE: {_facts(key, state, state_type, attempt, output)}"
 
 
-def event_handler(key: str, state: int, state_type: int, attempt: int, command: str) -> str:
-    """Return the SERVICE EVENT HANDLER or HOST EVENT HANDLER line; `command` as configured."""
-    return f"{what(key)} EVENT HANDLER: {_facts(key, state, state_type, attempt, command)}"
+def event_handler(
+    key: str, state: int, state_type: int, attempt: int, command: str, *, everyones: bool = False
+) -> str:
+    """Return the SERVICE EVENT HANDLER or HOST EVENT HANDLER line; `command` as configured.
+
+    `everyones`: it is the global one, whose line begins with GLOBAL (Nagios).
+    """
+    prefix = "GLOBAL " if everyones else ""
+    return f"{prefix}{what(key)} EVENT HANDLER: {_facts(key, state, state_type, attempt, command)}"
 
 
 def snapshot(key: str, state: int, state_type: int, attempt: int, command: str) -> str:
@@ -130,6 +136,11 @@ def contact_downtime(contact: str, started: bool) -> str:
     if started:
         return f"CONTACT DOWNTIME ALERT: {contact};STARTED; Contact has entered a period of scheduled downtime"
     return f"CONTACT DOWNTIME ALERT: {contact};STOPPED; Contact has exited from a period of scheduled downtime"
+
+
+def contact_downtime_cancelled(contact: str) -> str:
+    """Return the CONTACT DOWNTIME ALERT line for a downtime in effect that somebody deleted."""
+    return f"CONTACT DOWNTIME ALERT: {contact};CANCELLED; Scheduled downtime for contact has been cancelled."
 
 
 def passive_check(key: str, code: int, output: str) -> str:

@@ -9,6 +9,8 @@ from daemons.rules import booked
 from daemons.rules.booked import What, ack_after, ack_at, cancel, next_transition, transitions
 from daemons.rules.state import service_move
 
+NOW = Wall(99.0)
+
 
 def downtime(id=1, start=100.0, end=200.0, **more):
     return Downtime(id=id, entry_wall=50.0, start_wall=start, end_wall=end, **more)
@@ -78,7 +80,7 @@ def test_cancelling_takes_what_it_triggers_along():
     left, events = cancel((*both, downtime(3)), 1)
 
     assert [d.id for d in left] == [3]
-    assert told(events) == [("CANCELLED", 1, True), ("CANCELLED", 2, True)]
+    assert told(events) == [("CANCELLED", 1, False), ("CANCELLED", 2, True)]
 
 
 def test_cancelling_what_has_not_begun_is_silent():
@@ -87,12 +89,44 @@ def test_cancelling_what_has_not_begun_is_silent():
 
 
 def test_the_next_moment_to_look_is_known():
-    assert next_transition(()) is None
-    assert next_transition((downtime(),)) == 100.0
-    assert next_transition((downtime(in_effect=True),)) == 200.0
-    assert next_transition((downtime(fixed=False, duration_s=9.0),)) == 200.0
+    assert next_transition((), NOW) is None
+    assert next_transition((downtime(),), NOW) == 100.0
+    assert next_transition((downtime(in_effect=True),), NOW) == 200.0
+    assert next_transition((downtime(fixed=False, duration_s=9.0),), NOW) == 100.0
     begun = downtime(fixed=False, duration_s=9.0, in_effect=True, started_wall=150.0)
-    assert next_transition((begun,)) == 159.0
+    assert next_transition((begun,), NOW) == 159.0
+
+
+def test_the_window_of_a_flexible_downtime_opens_once():
+    flexible = downtime(fixed=False, duration_s=9.0)
+
+    assert next_transition((flexible,), Wall(99.9)) == 100.0
+    assert next_transition((flexible,), Wall(100.0)) == 200.0
+    assert next_transition((downtime(trigger_id=7),), NOW) == 200.0
+    assert next_transition((downtime(5, 50.0), downtime()), NOW) == 50.0
+
+
+def test_what_a_downtime_triggers_is_found():
+    assert booked.triggered_by((downtime(2, trigger_id=1), downtime(3)), (1, 9)) == (2,)
+
+
+def test_flapping_leaves_a_comment_while_it_lasts():
+    host = booked.flapping_comment(7, NOW, 31.25, 30.0, is_host=True)
+    service = booked.flapping_comment(8, NOW, 31.25, 30.0, is_host=False)
+
+    assert (host.id, host.entry_wall, host.kind) == (7, 99.0, booked.COMMENT_FLAPPING)
+    assert host.author == "(Shinken Process)"
+    assert host.text == (
+        "Notifications for this host are being suppressed because it was detected as having been flapping"
+        " between different states (31.2% change > 30.0% threshold).  When the host state stabilizes and"
+        " the flapping stops, notifications will be re-enabled."
+    )
+    assert "this service" in service.text and "31.2% change >= 30.0%" in service.text
+    assert "the service state" in service.text
+    other = Comment(id=1, entry_wall=1.0, author="joe", text="x")
+    assert booked.comments_without_flapping((host, other)) == (other,)
+    only = (other,)
+    assert booked.comments_without_flapping(only) is only
 
 
 def move(state, new):

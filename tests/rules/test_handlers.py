@@ -3,7 +3,7 @@
 import pytest
 
 from daemons.model.objects import Globals, Traits
-from daemons.rules.handlers import commands, wanted
+from daemons.rules.handlers import Handler, to_run, wanted
 from daemons.rules.state import service_move
 
 
@@ -38,5 +38,11 @@ def test_handlers_can_be_unwanted(enabled, in_downtime, not_in_downtimes, expect
 def test_the_global_handler_comes_first():
     settings = Globals(global_service_event_handler="all!1")
 
-    assert commands(Traits(event_handler="own"), settings, is_host=False) == ("all!1", "own")
-    assert commands(Traits(), settings, is_host=True) == ()
+    assert to_run(Traits(event_handler="own"), settings, is_host=False) == (
+        Handler("all!1", True), Handler("own", False),
+    )  # fmt: skip
+    assert to_run(Traits(event_handler="own"), settings, is_host=True) == (Handler("own", False),)
+    assert to_run(Traits(), settings, is_host=True) == ()
+    assert to_run(Traits(), Globals(global_host_event_handler="h"), is_host=True) == (
+        Handler("h", True),
+    )

@@ -69,3 +69,24 @@ from daemons.rules import lines
 )  # fmt: skip
 def test_lines_are_written_as_log_tools_know_them(line, text):
     assert line == text
+
+
+def test_the_global_event_handler_says_so():
+    facts = ("web1;http", 2, 1, 3, "repair")
+
+    assert lines.event_handler(*facts) == "SERVICE EVENT HANDLER: web1;http;CRITICAL;HARD;3;repair"
+    assert lines.event_handler(*facts, everyones=True) == (
+        "GLOBAL SERVICE EVENT HANDLER: web1;http;CRITICAL;HARD;3;repair"
+    )
+
+
+def test_a_downtime_of_a_contact_begins_ends_and_is_cancelled():
+    assert lines.contact_downtime("ann", True) == (
+        "CONTACT DOWNTIME ALERT: ann;STARTED; Contact has entered a period of scheduled downtime"
+    )
+    assert lines.contact_downtime("ann", False) == (
+        "CONTACT DOWNTIME ALERT: ann;STOPPED; Contact has exited from a period of scheduled downtime"
+    )
+    assert lines.contact_downtime_cancelled("ann") == (
+        "CONTACT DOWNTIME ALERT: ann;CANCELLED; Scheduled downtime for contact has been cancelled."
+    )

@@ -187,10 +187,10 @@ class Bench:
         in_downtime = status.downtime_depth > 0
         if handlers.wanted(move, enabled=traits.event_handler_enabled, in_downtime=in_downtime,
                            not_in_downtimes=False):  # fmt: skip
-            for command in handlers.commands(traits, SETTINGS, is_host=";" not in key):
+            for handler in handlers.to_run(traits, SETTINGS, is_host=";" not in key):
                 self.log.append(
                     lines.event_handler(
-                        key, move.state, move.alert_type, move.alert_attempt, command
+                        key, move.state, move.alert_type, move.alert_attempt, handler.command
                     )
                 )
         if move.state and move.state_type == 1:

@@ -3,13 +3,15 @@
 The one thing to know: `rules.booked` decides; here the answers become statuses, log lines, notifications.
 """
 
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import datetime
 
 from msgspec.structs import replace
 
-from daemons.model.clock import Now
+from daemons.model.clock import Now, known_zone, zone_of
 from daemons.model.objects import Key
-from daemons.model.status import Ack, Comment, ContactStatus, Downtime
+from daemons.model.status import Ack, Comment, Downtime
+from daemons.roles.shard.contact_bookings import ContactBookings
 from daemons.roles.shard.state import Item, ShardState
 from daemons.roles.shard.tell import Teller
 from daemons.rules import lines
@@ -22,9 +24,12 @@ from daemons.rules.booked import (
     cancel,
     comments_without_ack,
     comments_without_downtimes,
+    comments_without_flapping,
     downtime_comment,
+    flapping_comment,
     next_transition,
     transitions,
+    triggered_by,
 )
 from daemons.rules.notify import (
     ACKNOWLEDGEMENT,
@@ -32,6 +37,7 @@ from daemons.rules.notify import (
     DOWNTIME_END,
     DOWNTIME_START,
 )
+from daemons.rules.remind import stands
 
 _LINES = {
     What.STARTED: lines.downtime_started,
@@ -55,16 +61,18 @@ class Bookings:
         self._teller = teller
         self._due: dict[Key, float] = {}  # wall time of the next change that time alone brings
         self._next_wall = 0.0
+        self.contacts = ContactBookings(state)
         for item in state.items.values():
-            self.take_up(item)
+            self.take_up(item, now)
 
-    def take_up(self, item: Item) -> None:
+    def take_up(self, item: Item, now: Now) -> None:
         """Watch over what the status of `item` holds."""
         if item.status.downtimes or item.status.ack is not None:
-            self._note_due(item)
+            self._note_due(item, now)
 
     def tick(self, now: Now) -> None:
         """Begin and end what time says."""
+        self.contacts.tick(now)
         if not self._due or now.wall < self._next_wall:
             return
         for key in [key for key, wall in self._due.items() if wall <= now.wall]:
@@ -75,18 +83,15 @@ class Bookings:
             self.pass_time(item, now, problem=False)
             ack = item.status.ack
             if ack is not None and ack_at(ack, now.wall) is None:
-                self.remove_ack(item)
+                self.remove_ack(item, now)
         self._next_wall = min(self._due.values(), default=now.wall + 1.0)
 
     def pass_time(self, item: Item, now: Now, *, problem: bool) -> None:
-        """Move the downtimes of `item` on; `problem`: it has just become a hard one."""
+        """Move the downtimes of `item` on; `problem`: a result has just said that it has one."""
         status = item.status
-        status.downtimes, events = transitions(status.downtimes, now.wall, problem=problem)
-        self._tell(item, events, now)
-        started = [event.downtime.id for event in events if event.what == What.STARTED]
-        self._note_due(item)
-        for trigger in started:
-            self._trigger(trigger, item, now)
+        self._move_on(
+            item, now, *transitions(status.downtimes, now.wall, problem=problem or stands(status))
+        )
 
     # -- downtimes
 
@@ -97,7 +102,8 @@ class Bookings:
         downtime = replace(downtime, id=number)
         status = item.status
         status.downtimes += (downtime,)
-        from_to = f"{_when(downtime.start_wall)} to {_when(downtime.end_wall)}"
+        zone = self._state.globals.use_timezone
+        from_to = f"{_when(downtime.start_wall, zone)} to {_when(downtime.end_wall, zone)}"
         comment = downtime_comment(
             self._comment_id(), downtime, is_host=item.is_host, from_to=from_to
         )
@@ -105,75 +111,73 @@ class Bookings:
         self._state.shard_changed()
         self.pass_time(item, now, problem=False)
         if downtime.trigger_id and self._in_effect(downtime.trigger_id):
-            status.downtimes, events = transitions(
-                status.downtimes, now.wall, started_ids=(downtime.trigger_id,)
-            )
-            self._tell(item, events, now)
-            self._note_due(item)
+            self._trigger(downtime.trigger_id, (item,), now)
         self._state.changed(item)
         return number
 
     def cancel(self, number: int, now: Now) -> bool:
-        """Delete downtime `number`. Returns whether it was here."""
+        """Delete downtime `number`, and those it triggers. Returns whether it was here."""
         return any(self.cancel_of(item, number, now) for item in self._with_downtimes())
 
     def cancel_of(self, item: Item, number: int, now: Now) -> bool:
-        """Delete downtime `number` of `item`. Returns whether it was there."""
+        """Delete downtime `number` of `item`, and those it triggers. Returns whether it was there."""
         kept, events = cancel(item.status.downtimes, number)
         if events:
-            item.status.downtimes = kept
-            self._tell(item, events, now)
-            self._note_due(item)
+            self._move_on(item, now, kept, events)
+            gone = [event.downtime.id for event in events]
+            for other in self._with_downtimes():
+                for child in triggered_by(other.status.downtimes, gone):
+                    self.cancel_of(other, child, now)
         return bool(events)
 
-    def prolong(self, item: Item, number: int, end_wall: float) -> None:
+    def prolong(self, item: Item, number: int, end_wall: float, now: Now) -> None:
         """Let downtime `number` of `item`, a fixed one, end at another time."""
         item.status.downtimes = tuple(
             replace(d, end_wall=end_wall) if d.id == number else d for d in item.status.downtimes
         )
-        self._note_due(item)
+        self._note_due(item, now)
         self._state.changed(item)
 
     def cancel_all(self, item: Item, now: Now) -> None:
-        """Delete all downtimes of `item`."""
+        """Delete all downtimes of `item`, and those they trigger."""
         for downtime in item.status.downtimes:
-            kept, events = cancel(item.status.downtimes, downtime.id)
-            item.status.downtimes = kept
-            self._tell(item, events, now)
-        self._note_due(item)
-
-    # -- contacts
-
-    def take_up_contact(self, status: ContactStatus, now: Now) -> None:
-        """Watch over what a contact's status holds."""
-
-    def cancel_contact(self, status: ContactStatus, downtime: Downtime, now: Now) -> None:
-        """Delete a downtime of a contact."""
-        status.downtimes = tuple(d for d in status.downtimes if d.id != downtime.id)
-        self._state.contact_changed(status)
+            self.cancel_of(item, downtime.id, now)
 
     # -- acknowledgements and comments
 
     def acknowledge(self, item: Item, ack: Ack, command_id: str, now: Now) -> None:
         """Put `ack` in force, with its comment, and tell of it when it says so."""
         status = item.status
-        self.remove_ack(item)
+        self.remove_ack(item, now)
         status.ack = ack
         status.comments += (ack_comment(self._comment_id(), ack),)
         self._state.changed(item)
-        self._note_due(item)
+        self._note_due(item, now)
         if ack.notify:
             self._teller.say(
                 item, ACKNOWLEDGEMENT, now, by=command_id, author=ack.author, comment=ack.comment
             )
 
-    def remove_ack(self, item: Item) -> None:
+    def remove_ack(self, item: Item, now: Now) -> None:
         """End the acknowledgement of `item`, if any."""
         status = item.status
         status.ack = None
         status.comments = comments_without_ack(status.comments)
         self._state.changed(item)
-        self._note_due(item)
+        self._note_due(item, now)
+        self._teller.reminders.wake(item, now)
+
+    def flapping(self, item: Item, now: Now, threshold: float = 0.0) -> None:
+        """Leave the comment of flapping that has begun, or take it away when it has ended."""
+        status = item.status
+        status.comments = comments_without_flapping(status.comments)
+        if status.flapping:
+            status.comments += (
+                flapping_comment(
+                    self._comment_id(), now.wall, status.flap_percent, threshold, is_host=item.is_host
+                ),
+            )
+        self._state.changed(item)
 
     def comment(self, item: Item, author: str, text: str, persistent: bool, now: Now) -> None:
         """Add a comment."""
@@ -224,27 +228,39 @@ class Bookings:
                 author=downtime.author if said else "", comment=downtime.comment if said else "",
             )  # fmt: skip
 
-    def _trigger(self, number: int, source: Item, now: Now) -> None:
-        """Begin the downtimes of other objects that wait for downtime `number`."""
-        for item in list(self._with_downtimes()):
-            if item is source or not any(d.trigger_id == number for d in item.status.downtimes):
-                continue
-            item.status.downtimes, events = transitions(
-                item.status.downtimes, now.wall, started_ids=(number,)
-            )
-            self._tell(item, events, now)
-            self._note_due(item)
+    def _move_on(
+        self, item: Item, now: Now, downtimes: tuple[Downtime, ...], events: tuple[Event, ...]
+    ) -> None:
+        """Let `item` have these downtimes, say what happened, and begin what that triggers elsewhere."""
+        item.status.downtimes = downtimes
+        self._tell(item, events, now)
+        self._note_due(item, now)
+        for event in events:
+            if event.what == What.STARTED:
+                others = [other for other in self._with_downtimes() if other is not item]
+                self._trigger(event.downtime.id, others, now)
+
+    def _trigger(self, number: int, items: Iterable[Item], now: Now) -> None:
+        """Begin the downtimes of `items` that wait for downtime `number`."""
+        for item in items:
+            downtimes = item.status.downtimes
+            if any(d.trigger_id == number and not d.in_effect for d in downtimes):
+                moved = transitions(downtimes, now.wall, started_ids=(number,))
+                self._move_on(item, now, *moved)
 
     def _in_effect(self, number: int) -> bool:
-        downtimes = (d for item in self._with_downtimes() for d in item.status.downtimes)
-        return any(d.id == number and d.in_effect for d in downtimes)
+        return any(
+            d.id == number and d.in_effect
+            for item in self._with_downtimes()
+            for d in item.status.downtimes
+        )
 
     def _with_downtimes(self) -> list[Item]:
         items = self._state.items
         return [items[k] for k in self._due if k in items and items[k].status.downtimes]
 
-    def _note_due(self, item: Item) -> None:
-        following = next_transition(item.status.downtimes)
+    def _note_due(self, item: Item, now: Now) -> None:
+        following = next_transition(item.status.downtimes, now.wall)
         times = [] if following is None else [float(following)]
         ack = item.status.ack
         if ack is not None and ack.expire_wall > 0:
@@ -262,5 +278,6 @@ class Bookings:
         return number
 
 
-def _when(wall: float) -> str:
-    return datetime.fromtimestamp(int(wall), UTC).strftime("%Y-%m-%d %H:%M:%S")
+def _when(wall: float, zone: str) -> str:
+    local = datetime.fromtimestamp(int(wall), zone_of(zone if known_zone(zone) else ""))
+    return local.strftime("%Y-%m-%d %H:%M:%S")

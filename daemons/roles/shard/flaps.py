@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from daemons.model.clock import Now
+from daemons.roles.shard.bookings import Bookings
 from daemons.roles.shard.state import Item, ShardState
 from daemons.roles.shard.tell import Teller
 from daemons.rules import lines
@@ -13,9 +14,10 @@ from daemons.rules.notify import FLAPPING_DISABLED, FLAPPING_START, FLAPPING_STO
 class Flaps:
     """Watches one shard's objects."""
 
-    def __init__(self, state: ShardState, teller: Teller) -> None:
-        """Works on `state`."""
+    def __init__(self, state: ShardState, teller: Teller, bookings: Bookings) -> None:
+        """Works on `state`; `bookings` keeps the comment of what flaps."""
         self._state = state
+        self._bookings = bookings
         self._teller = teller
 
     def after(self, item: Item, now: Now, *, counts: bool = True) -> None:
@@ -41,8 +43,10 @@ class Flaps:
             # Told anew when it ends: counted from one again, so the cause has to be a new one.
             status.notification_number = 0
             status.hard_changes += 1
+            self._bookings.flapping(item, now, flap.threshold)
         elif flap.event == STOPPED:
             self._say(item, FLAPPING_STOP, lines.flapping_stopped, flap.threshold, now)
+            self._bookings.flapping(item, now)
             self._teller.reminders.wake(item, now)
 
     def switched(self, item: Item, now: Now) -> None:
@@ -64,6 +68,7 @@ class Flaps:
         item.status.flapping = False
         self._state.journal.log(lines.flapping_disabled(item.key), now)
         self._teller.say(item, FLAPPING_DISABLED, now, by=_cause(item))
+        self._bookings.flapping(item, now)
         self._teller.reminders.wake(item, now)
 
     def _say(

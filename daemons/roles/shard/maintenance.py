@@ -173,7 +173,7 @@ class Maintenance:
                 status.maintenance_id = self._bookings.book(item, downtime, now)
             case "move":
                 assert held is not None
-                self._bookings.prolong(item, held.id, found.end_wall)
+                self._bookings.prolong(item, held.id, found.end_wall, now)
                 return
             case "cancel":
                 self._bookings.cancel_of(item, status.maintenance_id, now)

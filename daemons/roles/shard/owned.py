@@ -141,7 +141,7 @@ class OwnedShard:
         self.bookings = Bookings(state, self.teller, now)
         self.maintenance = Maintenance(state, self.lines, self.bookings)
         self.maintenance.begin(now)
-        self.flaps = Flaps(state, self.teller)
+        self.flaps = Flaps(state, self.teller, self.bookings)
         self.side = Side(state, self.lines)
         self.consumer = Consumer(
             state, self.checks, self.teller, self.bookings, self.flaps, self.side
@@ -335,7 +335,7 @@ class OwnedShard:
             self.checks.drop(item)
         for item in state.arrived:
             state.forget("m/" + item.key)
-            self.bookings.take_up(item)
+            self.bookings.take_up(item, now)
         self.teller.reminders.take_up(now)
         for index, item in enumerate(list(state.items.values()), 1):
             if index % SLICE == 0:

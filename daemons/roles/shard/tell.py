@@ -19,7 +19,7 @@ from daemons.roles.shard.recipients import commands as commands_of
 from daemons.roles.shard.reminders import Reminders
 from daemons.roles.shard.state import Item, ShardState
 from daemons.rules import lines
-from daemons.rules.handlers import commands, wanted
+from daemons.rules.handlers import Handler, to_run, wanted
 from daemons.rules.notify import (
     ACKNOWLEDGEMENT,
     CUSTOM,
@@ -48,6 +48,14 @@ class Note(Struct, frozen=True):
     cause: str
     author: str
     comment: str
+
+
+class Shown(Struct, frozen=True):
+    """The state that an event handler's log line shows."""
+
+    state: int
+    state_type: int
+    attempt: int
 
 
 class Teller:
@@ -107,25 +115,41 @@ class Teller:
             not_in_downtimes=settings.no_event_handlers_during_downtimes,
         ):
             return
-        for command in commands(traits, settings, is_host=item.is_host):
-            self._plan_handler(item, command, move, now)
+        # No time and nothing random: the run that was applied names the cause.
+        reason = (
+            f"{status.hard_changes}.{status.applied_epoch}.{status.applied_seq}.{status.last_check_wall}"
+            f".{move.state}.{move.alert_attempt}"  # passive results may come several in a second
+        )
+        shown = Shown(move.state, move.alert_type, move.alert_attempt)
+        for handler in to_run(traits, settings, is_host=item.is_host):
+            self._plan_handler(item, handler, shown, reason, now)
 
-    def _plan_handler(self, item: Item, command: str, move: Move, now: Now) -> None:
-        state, status = self._state, item.status
-        run = self._lines.of_handler(item, command, now)
+    def launch_handlers(self, item: Item, now: Now, *, by: str) -> None:
+        """Plan the event handlers of `item` whatever is switched off: LAUNCH_*_EVENT_HANDLER, `by` its id."""
+        status = item.status
+        shown = Shown(status.state, status.state_type, status.attempt)
+        for handler in to_run(item.traits, self._state.globals, is_host=item.is_host):
+            self._plan_handler(item, handler, shown, by, now)
+
+    def _plan_handler(
+        self, item: Item, handler: Handler, shown: "Shown", reason: str, now: Now
+    ) -> None:
+        state = self._state
+        run = self._lines.of_handler(item, handler.command, now)
         if run is None:
             return
-        # No time and nothing random: the run that was applied names the cause.
-        reason = f"{status.hard_changes}.{status.applied_epoch}.{status.applied_seq}.{status.last_check_wall}"
-        action_id = self._id(item, HANDLER, command, "handler", reason)
+        action_id = self._id(item, HANDLER, handler.command, "handler", reason)
+        if self._outbox.knows(action_id):
+            return
         if state.globals.log_event_handlers:
-            name = split_command(command)[0]
+            name = split_command(handler.command)[0]
             state.journal.log(
                 lines.event_handler(
-                    item.key, move.state, move.alert_type, move.alert_attempt, name
+                    item.key, shown.state, shown.state_type, shown.attempt, name,
+                    everyones=handler.everyones,
                 ),
                 now,
-            )
+            )  # fmt: skip
         state.figures["handlers_planned"] += 1
         self._outbox.plan(
             Planned(

@@ -30,7 +30,7 @@ def remove(given: Given) -> str:
     item = given.item
     if item is None:
         return given.nobody
-    given.parts.bookings.remove_ack(item)
+    given.parts.bookings.remove_ack(item, given.now)
     return ""
 
 

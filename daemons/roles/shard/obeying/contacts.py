@@ -27,7 +27,7 @@ def book(given: Given) -> str:
     if all(d.id != downtime.id for d in status.downtimes):
         status.downtimes += (downtime,)
         given.state.contact_changed(status)
-        given.parts.bookings.take_up_contact(status, given.now)
+        given.parts.bookings.contacts.take_up(status, given.now)
     return ""
 
 
@@ -37,7 +37,7 @@ def cancel(given: Given) -> str:
     for status in given.state.contact_status.values():
         for downtime in status.downtimes:
             if downtime.id == number:
-                given.parts.bookings.cancel_contact(status, downtime, given.now)
+                given.parts.bookings.contacts.cancel(status, downtime, given.now)
                 return ""
     return NOT_HERE
 

@@ -46,6 +46,14 @@ def set_number(given: Given) -> str:
     return ""
 
 
+def launch(given: Given) -> str:
+    """LAUNCH_*_EVENT_HANDLER."""
+    if given.item is None:
+        return given.nobody
+    given.parts.teller.launch_handlers(given.item, given.now, by=given.sent.id)
+    return ""
+
+
 TABLE: dict[str, Obey] = {
     "SEND_CUSTOM_HOST_NOTIFICATION": custom,
     "SEND_CUSTOM_SVC_NOTIFICATION": custom,
@@ -53,4 +61,6 @@ TABLE: dict[str, Obey] = {
     "DELAY_SVC_NOTIFICATION": delay,
     "SET_HOST_NOTIFICATION_NUMBER": set_number,
     "SET_SVC_NOTIFICATION_NUMBER": set_number,
+    "LAUNCH_HOST_EVENT_HANDLER": launch,
+    "LAUNCH_SVC_EVENT_HANDLER": launch,
 }

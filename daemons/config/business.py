@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from daemons.config.complain import did_you_mean
 from daemons.config.rule_text import BadRule, parse
 from daemons.model.objects import Group, Host, Key, Service, Traits, host_of
-from daemons.model.relations import MacroModulation, RuleNode
+from daemons.model.relations import MacroModulation, RuleNode, objects_in
 
 COMMAND = "bp_rule"
 SELECTORS = "glrt"
@@ -150,7 +150,7 @@ class _Finder:
     def _reachable(self, node: RuleNode, elements: int) -> None:
         for count in node.counts[:1]:
             if elements and not count.endswith("%") and int(count) > elements:
-                text = f"{count} of: {elements} element(s) can never be OK"
+                text = f"{count} of: there are only {elements}, so all of them must be OK"
                 self._say(text, "ask for fewer, or for a share: 50% of:", warning=True)
 
     def _say(self, text: str, fix: str = "", *, warning: bool = False) -> None:
@@ -290,18 +290,6 @@ def _counted(written: Sequence[RuleNode], nodes: Sequence[RuleNode]) -> Iterator
 # ---------------------------------------------------------------- all rules of a configuration
 
 
-def elements(node: RuleNode) -> tuple[Key, ...]:
-    """Return the objects in a rule, each once, in the order written."""
-    found: dict[Key, None] = {}
-    todo = [node]
-    while todo:
-        one = todo.pop()
-        if one.kind == "object":
-            found[one.key] = None
-        todo.extend(reversed(one.nodes))
-    return tuple(found)
-
-
 def rules_of(
     scope: Scope,
     resources: Mapping[str, str],
@@ -323,7 +311,7 @@ def rules_of(
                 continue
             if n == 0:
                 trees[key] = found.tree
-            named.update(host_of(element) for element in elements(found.tree))
+            named.update(host_of(element) for element in objects_in(found.tree))
         own = host_of(key)
         hosts[key] = (own, *sorted(named - {own}))
     return Rules(trees, hosts, commands), wrong

@@ -10,12 +10,13 @@ from functools import cache
 
 from msgspec.structs import replace
 
-from daemons.config.business import Rules, Scope, elements, rule_of, rules_of
+from daemons.config.business import Rules, Scope, rule_of, rules_of
 from daemons.config.circles import circles
 from daemons.config.complain import Complaints
 from daemons.config.lexer import Block, Lexed
 from daemons.config.link import Objects
 from daemons.model.objects import Key, Traits
+from daemons.model.relations import objects_in
 
 Options = tuple[str, ...]
 
@@ -32,7 +33,7 @@ def with_rules(objects: Objects, lexed: Lexed, complaints: Complaints) -> Object
     for one in wrong:
         complain = complaints.warning if one.warning else complaints.error
         complain(f"business rule of {_named(one.key)}: {one.text}", where(one.key), one.fix)
-    under = {key: elements(tree) for key, tree in rules.trees.items()}
+    under = {key: objects_in(tree) for key, tree in rules.trees.items()}
     for circle in circles({key: [k for k in keys if k in under] for key, keys in under.items()}):
         names = " -> ".join(_named(key) for key in (*circle, circle[0]))
         complaints.error(f"business rules contain each other: {names}", where(circle[0]))
@@ -84,7 +85,7 @@ def _with_options(objects: Objects, rules: Rules, scope: Scope) -> Objects:
     for key in sorted(rules.trees):
         of_hosts, of_services = _options(scope.traits_of(key))
         if of_hosts or of_services:
-            for element in elements(rules.trees[key]):
+            for element in objects_in(rules.trees[key]):
                 options = of_services if ";" in element else of_hosts
                 if options:
                     wanted[element] = options

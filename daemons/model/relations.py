@@ -79,3 +79,15 @@ class RuleNode(Struct, frozen=True, array_like=True, kw_only=True):
     negated: bool = False
     nodes: tuple["RuleNode", ...] = ()
     counts: tuple[str, ...] = ()
+
+
+def objects_in(node: RuleNode) -> tuple[Key, ...]:
+    """Return the keys of the objects in a rule, each once, in the order written."""
+    found: dict[Key, None] = {}
+    todo = [node]
+    while todo:
+        one = todo.pop()
+        if one.kind == "object":
+            found[one.key] = None
+        todo.extend(reversed(one.nodes))
+    return tuple(found)

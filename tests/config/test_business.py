@@ -3,9 +3,10 @@
 import msgspec
 import pytest
 
-from daemons.config.business import Compiled, Scope, compiled, elements, with_macros
+from daemons.config.business import Compiled, Scope, compiled, with_macros
 from daemons.config.rule_text import written
 from daemons.model.objects import Group, Host, Service, ShardBody, Traits
+from daemons.model.relations import objects_in
 from tests.config.texts import BASE, errors, host, loaded, service, warnings
 
 WEB = Traits(tags=("http", "generic"), labels=("front",))
@@ -101,7 +102,7 @@ def test_a_host_names_itself_only_by_mistake() -> None:
 def test_elements_are_named_once_in_order() -> None:
     found: Compiled = compiled("web2 & (db1 | web2) & web1", "meta", SCOPE)
     assert found.tree is not None
-    assert elements(found.tree) == ("web2", "db1", "web1")
+    assert objects_in(found.tree) == ("web2", "db1", "web1")
 
 
 def test_macros_in_macros_are_replaced_and_unknown_ones_vanish() -> None:
@@ -173,11 +174,11 @@ def test_rules_that_contain_each_other_are_an_error_and_rules_of_rules_are_not()
     assert not errors(loaded(META + one + fine, BASE))
 
 
-def test_an_unreachable_count_is_a_warning_with_its_line() -> None:
+def test_a_count_of_more_than_there_are_is_a_warning_with_its_line() -> None:
     found = loaded(META + HTTP + rule("3 of: r:web,http"), BASE)
 
     assert not errors(found)
-    assert ["3 of: 2 element(s) can never be OK" in w for w in warnings(found)] == [True]
+    assert ["3 of: there are only 2" in w for w in warnings(found)] == [True]
 
 
 def test_a_rule_is_no_reason_for_an_untagged_poller() -> None:

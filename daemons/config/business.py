@@ -87,15 +87,25 @@ class Scope:
     ) -> dict[str, str]:
         """Return the configured macros a rule of `key` may use; `host`, `service`: what modulations put over them."""
         name, _, description = key.partition(";")
-        of = self.hosts[name]
-        found = dict(resources)
-        found |= {"HOSTNAME": name, "HOSTALIAS": of.alias, "HOSTADDRESS": of.address}
-        found |= {f"_HOST{k}": v for k, v in {**self.traits[of.traits].custom, **host}.items()}
+        own = self.services[name][description] if description else None
+        found = configured_macros(self.hosts[name], own, self.traits, resources)
+        found |= {f"_HOST{k}": v for k, v in host.items()}
         if description:
-            custom = self.traits_of(key).custom
-            found["SERVICEDESC"] = description
-            found |= {f"_SERVICE{k}": v for k, v in {**custom, **service}.items()}
+            found |= {f"_SERVICE{k}": v for k, v in service.items()}
         return found
+
+
+def configured_macros(
+    host: Host, service: Service | None, traits: Sequence[Traits], resources: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the macros that a rule of `service`, or of `host`, may use and that never change at run time."""
+    found = dict(resources)
+    found |= {"HOSTNAME": host.name, "HOSTALIAS": host.alias, "HOSTADDRESS": host.address}
+    found |= {f"_HOST{name}": value for name, value in traits[host.traits].custom.items()}
+    if service is not None:
+        found["SERVICEDESC"] = service.description
+        found |= {f"_SERVICE{name}": value for name, value in traits[service.traits].custom.items()}
+    return found
 
 
 def with_macros(rule: str, values: Mapping[str, str]) -> str:

@@ -298,7 +298,7 @@ class TraitsTable:
 
         command = attrs.get("check_command", "")
         return Traits(
-            check_command="" if command == "_internal_host_up" else command,
+            check_command=command,
             check_interval_s=number_of("check_interval", 5.0 if service else 0.0) * unit_s,
             retry_interval_s=number_of("retry_interval", 1.0 if service else 0.0) * unit_s,
             max_check_attempts=max(1, int(number_of("max_check_attempts", 1.0))),

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     HOST_DOWNTIME = "the host is in a scheduled downtime"
     FLAPPING = "the object is flapping"
     ACKNOWLEDGED = "the problem is acknowledged"
+    TAKEN_CARE_OF = "the problems under its business rule are all acknowledged"
     SOFT = "the problem is not confirmed yet"
     NO_PROBLEM = "there is no problem"
     OPTIONS = "notification options leave it out"
@@ -82,18 +83,20 @@ def problem_verdict(
     forced: bool = False,
     reminder: bool = False,
     depends: bool = False,
+    taken_care_of: bool = False,
 ) -> Verdict:
     """Return whether a notification of `kind` may be made for the object of `status` now.
 
     `status` is that after the result. `enabled`: globally and for the object; `in_period`: now is in its
     notification_period; `host_up` and `host_downtime`: of the service's host. `forced`: option 2 of
     SEND_CUSTOM_*_NOTIFICATION. `reminder`: time has passed and there is no new result, so that a volatile
-    service keeps to its interval. `depends`: a notification dependency fails (`rules.depend`).
+    service keeps to its interval. `depends`: a notification dependency fails (`rules.depend`). `taken_care_of`:
+    it is a business rule with smart notifications, and all problems under it are acknowledged.
     """
     return _VERDICTS[
         _object_reason(
             kind, status, traits, now, is_host, enabled, in_period, host_up, host_downtime, forced,
-            traits.is_volatile and not reminder, depends,
+            traits.is_volatile and not reminder, depends, taken_care_of,
         )
     ]  # fmt: skip
 
@@ -111,6 +114,7 @@ def _object_reason(
     forced: bool,
     always: bool,
     depends: bool,
+    taken_care_of: bool,
 ) -> Reason:
     if forced:
         return Reason.FORCED
@@ -138,6 +142,8 @@ def _object_reason(
         return Reason.ACKNOWLEDGED
     if depends:
         return Reason.DEPENDENCY
+    if kind == PROBLEM and taken_care_of:
+        return Reason.TAKEN_CARE_OF
     if not _wants(options, letter_of(status.state, is_host)):
         return Reason.OPTIONS
     if kind == RECOVERY and status.notification_number == 0:

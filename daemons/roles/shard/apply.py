@@ -41,6 +41,7 @@ class Heard(Struct, frozen=True, gc=False):
     started_wall: float
     took_s: float = 0.0
     passive: bool = False
+    own: bool = False  # said by the scheduler itself, which may have nothing to say
 
 
 class Consumer:
@@ -132,7 +133,7 @@ class Consumer:
         status = item.status
         text = heard.output
         status.last_perfdata = status.perfdata
-        if heard.code > 3 or not text:
+        if heard.code > 3 or (not text and not heard.own):
             what = "Host" if item.is_host else "Service"
             text = made_up_output(heard.code, text, heard.took_s, what)
         if text != status.output or status.perfdata or status.long_output:
@@ -162,6 +163,7 @@ class Consumer:
             self._number_event(status, was)
         if move.hard_changed:
             self._note_hard_change(status, now)
+            state.hard_changed[item.key] = None
         if move.changed or move.hard_changed:
             status.next_notification_wall = 0.0
             status.no_more_notifications = False

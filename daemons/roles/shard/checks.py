@@ -14,7 +14,7 @@ from daemons.model.check import Order
 from daemons.model.clock import Mono, Now, Wall
 from daemons.model.cluster import Epoch
 from daemons.model.status import OK, SOFT
-from daemons.roles.shard.command_lines import CommandLines
+from daemons.roles.shard.command_lines import INTERNAL, CommandLines
 from daemons.roles.shard.gate import Gate
 from daemons.roles.shard.state import SLICE, Item, ShardState
 from daemons.rules.schedule import first_check, next_check
@@ -193,6 +193,25 @@ class Checks:
             else:
                 self._skip(item, now)
 
+    def internal(self, now: Now) -> list[Item]:
+        """Take from the queue what is ready and needs no poller."""
+        queue = self._ready.get(INTERNAL)
+        found: list[Item] = []
+        while queue:
+            item = queue.popleft()
+            if not item.ready:
+                continue
+            if not self._lines.internal(item, now):  # a check modulation has begun
+                self._ready.setdefault(item.traits.poller_tag, deque()).append(item)
+                continue
+            item.ready = False
+            if self._gate.open(item, now):
+                item.slot = 0
+                found.append(item)
+            else:
+                self._skip(item, now)
+        return found
+
     def handed_over(self, now: Now) -> tuple[list[LentOut], list[str]]:
         """Return what is lent out, and what is forced, for the next owner to go on with."""
         lent = [
@@ -233,6 +252,9 @@ class Checks:
             while queue and len(orders) < want:
                 item = queue.popleft()
                 if not item.ready:
+                    continue
+                if item.traits.check_modulations and self._lines.internal(item, now):
+                    self._ready.setdefault(INTERNAL, deque()).append(item)
                     continue
                 item.ready = False
                 if self._gate.open(item, now):
@@ -280,8 +302,12 @@ class Checks:
             return
         if item.lent_to and item.lent_seq == seq:
             self._take_back(item)
-            if item.forced and item.status.forced_wall <= now.wall:
-                item.forced, item.status.forced_wall = False, 0.0
+            self.done(item, now)
+
+    def done(self, item: Item, now: Now) -> None:
+        """Note that `item` was checked: one that was forced for a later time is still owed."""
+        if item.forced and item.status.forced_wall <= now.wall:
+            item.forced, item.status.forced_wall = False, 0.0
 
     def drop(self, item: Item) -> None:
         """Forget an object that is no longer configured."""

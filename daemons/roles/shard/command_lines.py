@@ -25,6 +25,8 @@ from daemons.rules.template import (
 )
 
 TAG = "possible duplicate"
+INTERNAL = "\0"  # stands for a poller tag; none is called so
+_OWN_COMMANDS = ("bp_rule", "_internal_host_up", "_echo")
 _OUTPUTS = ("HOSTOUTPUT", "SERVICEOUTPUT")
 
 
@@ -47,6 +49,7 @@ class _Check(Struct, frozen=True):
     poller_tag: str
     run_time: bool
     in_environment: bool  # macros go into its environment whatever the main file says
+    internal: bool  # no poller is needed: the scheduler knows what it means
 
 
 class CommandLines:
@@ -91,12 +94,24 @@ class CommandLines:
         return line, env, timeout_s
 
     def poller_tag(self, item: Item) -> str:
-        """Return the tag that a poller must have to run this check, "" for none."""
+        """Return the tag that a poller must have to run this check, "" for none, INTERNAL for no poller."""
+        check = self._check(item.traits.check_command)
+        if check is not None and check.internal:
+            return INTERNAL
         tag = item.traits.poller_tag
         if tag:
             return tag
-        check = self._check(item.traits.check_command)
         return check.poller_tag if check is not None else ""
+
+    def internal(self, item: Item, now: Now) -> str:
+        """Return the check command of this moment if it is one that needs no poller, else ""."""
+        written = self._state.modulations.check_command(item.traits, now.wall)
+        check = self._check(written)
+        return written if check is not None and check.internal else ""
+
+    def lookup(self, item: Item, now: Now) -> Lookup:
+        """Return the macros of an object."""
+        return self._lookups.of(item, now)
 
     def of_handler(self, item: Item, command: str, now: Now) -> Run | None:
         """Return the event handler `command` ("name!arg") of `item`, None when it is not defined."""
@@ -137,9 +152,10 @@ class CommandLines:
         check = None
         if command is not None:
             template = split_macros(command.line)
+            internal = command.line == name and name in _OWN_COMMANDS
             check = _Check(
                 template, args, command.timeout_s, command.poller_tag, run_time(template, args),
-                command.enable_environment_macros,
+                command.enable_environment_macros, internal,
             )  # fmt: skip
         self._checks[written] = check
         return check

@@ -18,6 +18,7 @@ from daemons.roles.role import Call
 from daemons.roles.shard.apply import Consumer, Heard
 from daemons.roles.shard.bookings import Bookings
 from daemons.roles.shard.brok_desk import BrokDesk
+from daemons.roles.shard.business import Business, Rules
 from daemons.roles.shard.checks import Checks
 from daemons.roles.shard.command_lines import CommandLines
 from daemons.roles.shard.commands import Commands
@@ -136,7 +137,10 @@ class OwnedShard:
         self.checks = Checks(state, self.lines, self.gate, now)
         for _ in self.checks.begin(now, inherited.handed):
             yield False
-        self.teller = Teller(state, self.lines, self.outbox, self.gate)
+        self.rules = Rules(state, self.lines)
+        self.teller = Teller(
+            state, self.lines, self.outbox, self.gate, self.rules.taken_care_of
+        )
         self.teller.reminders.take_up(now)
         self.bookings = Bookings(state, self.teller, now)
         self.maintenance = Maintenance(state, self.lines, self.bookings)
@@ -145,6 +149,9 @@ class OwnedShard:
         self.side = Side(state, self.lines)
         self.consumer = Consumer(
             state, self.checks, self.teller, self.bookings, self.flaps, self.side
+        )
+        self.business = Business(
+            state, self.lines, self.rules, self.gate, self.checks, self.consumer
         )
         self.commands = Commands(
             state, self.checks, self.consumer, self.bookings, self.teller, self.flaps
@@ -236,6 +243,7 @@ class OwnedShard:
         if not self.draining:
             self.freshness.tick(now)
             self.checks.turn(now)
+            self._follow_changes(now)
         self.introductions.tick(now)
         self.bookings.tick(now)
         self.maintenance.tick(now)
@@ -244,6 +252,12 @@ class OwnedShard:
         if now.mono - self._cleared_mono >= CLEAR_S:
             self._forget_departed(now)
         return self._clear_up(now) + self.journal.tick(now)
+
+    def _follow_changes(self, now: Now) -> None:
+        """Carry out checks that need no poller, and what hard states that have changed mean for others."""
+        changed, self.state.hard_changed = self.state.hard_changed, {}
+        self.business.changed(changed)
+        self.business.tick(now)
 
     def _clear_up(self, now: Now) -> list[Call]:
         """Ask the keepers what a reactionner that is gone had claimed, one question at a time."""
@@ -331,6 +345,8 @@ class OwnedShard:
         statuses = self._brought(new)
         yield from state.rebody(less(self._body, held), statuses, held, self._config_n, now.wall)
         self.lines.forget()
+        self.rules.forget()
+        self.business.begin()
         for item in state.departed:
             self.checks.drop(item)
         for item in state.arrived:

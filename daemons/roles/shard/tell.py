@@ -4,7 +4,7 @@ The one thing to know: every message has an id that depends only on its cause, s
 it again, on whatever server, plans the same message; and it leaves only after the delta that holds it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
@@ -62,10 +62,15 @@ class Teller:
     """Plans the notifications and event handlers of one shard."""
 
     def __init__(
-        self, state: ShardState, lines_: CommandLines, outbox: Outbox, gate: Gate
-    ) -> None:
-        """`outbox` keeps what is planned until it ran; `gate` knows what dependencies silence."""
+        self, state: ShardState, lines_: CommandLines, outbox: Outbox, gate: Gate,
+        taken_care_of: Callable[[Item], bool],
+    ) -> None:  # fmt: skip
+        """`outbox` keeps what is planned until it ran; `gate` knows what dependencies silence.
+
+        `taken_care_of` says whether all problems under an object's business rule are acknowledged.
+        """
         self._gate = gate
+        self._taken_care_of = taken_care_of
         self._state = state
         self._lines = lines_
         self._outbox = outbox
@@ -180,6 +185,7 @@ class Teller:
             forced=forced,
             reminder=reminder,
             depends=self._gate.silenced(item, now),
+            taken_care_of=traits.business is not None and self._taken_care_of(item),
         )
         if not verdict.send:
             return verdict.why

@@ -2,7 +2,7 @@
 
 The one thing to know: a generator is `key1$(value1)$$(value2)$, key2, eth[1-4]`; every key makes one
 service, in which $KEY$, $VALUE$ (the same as $VALUE1$), $VALUE2$ ... are replaced.
-Source: Shinken, "duplicate_foreach"; docs/semantics.md "Services from a list of keys".
+Source: Shinken, "duplicate_foreach"; docs/language.md.
 """
 
 import re

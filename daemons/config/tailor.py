@@ -2,7 +2,7 @@
 
 The one thing to know: a name is a description, `*`, or `r:` and a regular expression that matches from
 the beginning. All three are inherited from host templates like any attribute.
-Source: Shinken, "Host": service_overrides, service_excludes; docs/semantics.md "What a host changes".
+Source: Shinken, "Host": service_overrides, service_excludes; docs/language.md.
 """
 
 import re

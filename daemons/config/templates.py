@@ -3,7 +3,7 @@
 The one thing to know: templates are resolved once per distinct `use` list into a `Prototype`, which
 100,000 services then share; an object is its prototype plus its own few lines.
 
-Rules (Shinken, "Object Inheritance"; docs/semantics.md "Which objects there are"): the leftmost template
+Rules (Shinken, "Object Inheritance"; docs/language.md): the leftmost template
 wins; `null` removes; `+value` on a list adds to what the templates give, and a template that has added
 with `+` hands the `+` on, so that the next template of the object is asked too (Nagios stops there).
 A named object serves as a template even when it is registered itself (Nagios; Shinken wants register 0).

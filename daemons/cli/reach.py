@@ -6,6 +6,7 @@ Imports no role: a command that only asks starts fast.
 from collections.abc import Callable
 from pathlib import Path
 
+from daemons.config.satellitemap import satellitemap_of
 from daemons.model.cluster import PORTS, Cluster, object_id
 from daemons.net.client import Peer
 from daemons.net.home import Bundle
@@ -46,12 +47,17 @@ def where(bundle: Bundle, to: str) -> tuple[str, int, str] | None:
 
 
 def peers(bundle: Bundle, sender: str, instance: str, keys: Keys) -> Callable[[str], Peer | None]:
-    """Return what gives a runner a connection of its own to a peer."""
+    """Return what gives a runner a connection of its own to a peer, as `sender` sees it (satellitemap)."""
+    define = bundle.cluster.daemon(sender)
+    mapped, _ = satellitemap_of(define.options.get("satellitemap", "") if define else "")
 
     def find(to: str) -> Peer | None:
         found = where(bundle, to)
         if found is None:
             return None
+        if to in mapped:
+            address, port = mapped[to]
+            found = (address, port or found[1], found[2])
         return Peer(*found, sender=sender, instance=instance, secret=keys.secret)
 
     return find

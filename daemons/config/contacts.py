@@ -1,15 +1,18 @@
 """Contacts, contact groups and notification ways.
 
 The one thing to know: a contact's own notification attributes are one way, named like the contact;
-`notificationways` adds shared ones. A contact that says nothing of its own has only those.
+`notificationways` adds shared ones. A contact that names no commands of its own has only those; its
+min_business_impact then holds for each of them. Its `*_notifications_enabled` hold for all in any case.
 """
 
 from collections.abc import Collection
 
+from msgspec.structs import replace
+
 from daemons.config.complain import Complaints, did_you_mean
 from daemons.config.groups import GroupDef, nest, pick
 from daemons.config.lexer import Block
-from daemons.config.schema import ONE_OF
+from daemons.config.schema import ONE_OF, attributes
 from daemons.config.values import letters, number, words, yes
 from daemons.model.objects import Contact, Group, Way
 
@@ -18,6 +21,14 @@ OPTIONS = {
     "host_notification_options": "durfs",
     "service_notification_options": "wucrfs",
 }
+_READ = attributes(
+    """contact_name alias email pager address1 address2 address3 address4 address5 address6
+    contactgroups notificationways can_submit_commands use name register definition_order
+    imported_from host_notifications_enabled service_notifications_enabled
+    host_notification_period service_notification_period host_notification_options
+    service_notification_options host_notification_commands service_notification_commands
+    min_business_impact on_ambiguous password"""
+)
 _COMMANDS = ("host_notification_commands", "service_notification_commands")
 _PERIODS = ("host_notification_period", "service_notification_period")
 
@@ -91,12 +102,17 @@ class _Reader:
     ) -> Contact:
         """Return one contact."""
         mine: list[Way] = []
-        shared = words(attrs.get("notificationways", ""))
+        shared = dict.fromkeys(words(attrs.get("notificationways", "")))
+        least = 0
         if not shared or any(attrs.get(attr) for attr in _COMMANDS):
             mine.append(self.way(name, "contact", block, attrs))
+        else:
+            least = int(number(attrs.get("min_business_impact", "0")) or 0)
+            self._complain_of_lone(name, block)
         for way in shared:
             if way in ways:
-                mine.append(ways[way])
+                impact = max(ways[way].min_business_impact, least)
+                mine.append(replace(ways[way], min_business_impact=impact))
             else:
                 self._complaints.error(
                     f"contact {name}: notificationway {way} is not defined",
@@ -113,7 +129,21 @@ class _Reader:
             groups=groups,
             can_submit_commands=bool(yes(attrs.get("can_submit_commands", "0"))),
             custom={a[1:]: v for a, v in sorted(attrs.items()) if a[0] == "_"},
+            host_notifications_enabled=_says(attrs, "host_notifications_enabled", True),
+            service_notifications_enabled=_says(attrs, "service_notifications_enabled", True),
+            rest={a: v for a, v in sorted(attrs.items()) if v and a[0] != "_" and a not in _READ},
         )
+
+    def _complain_of_lone(self, name: str, block: Block) -> None:
+        """Warn of what would belong to a way of the contact's own, which it has not."""
+        for attr in (*_PERIODS, *OPTIONS):
+            if attr in block.attrs:
+                self._complaints.warning(
+                    f"contact {name}: {attr} has no effect: it names notificationways and no commands"
+                    " of its own",
+                    block.where_of(attr),
+                    "say it in the notificationway, or add commands",
+                )
 
     def way(self, name: str, kind: str, block: Block, attrs: dict[str, str]) -> Way:
         """Return the way that the attributes of a contact or notification way describe."""

@@ -5,7 +5,7 @@ The one thing to know: the attributes are those of Shinken's documentation, only
 daemon, as upstream does (config-schema, "Implicit objects").
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
@@ -15,6 +15,7 @@ from daemons.config.legacy import LegacyModule
 from daemons.config.lexer import Block
 from daemons.config.modules import Modules
 from daemons.config.realms import Realms
+from daemons.config.satellitemap import satellitemap_of
 from daemons.config.schema import attributes
 from daemons.config.values import number, words, yes
 from daemons.model.cluster import (
@@ -58,6 +59,7 @@ def cluster_of(
     ]
     wants_receiver = "command_file" in settings
     daemons += _implicit(daemons, realms, wants_receiver, complaints)
+    _complain_of_maps(definitions, {d.name for d in daemons}, complaints)
     daemons = _with_legacy_modules(daemons, legacy, modules)
     daemons.sort(key=lambda d: (ROLES.index(d.role), d.spare, d.name))
     return Cluster(
@@ -123,6 +125,31 @@ def _tags(named: Sequence[str]) -> tuple[str, ...]:
     """Return the tags of a poller or reactionner: "" for None beside others, () for untagged work only."""
     tags = tuple(dict.fromkeys("" if tag.lower() == "none" else tag for tag in named))
     return () if tags == ("",) else tags
+
+
+def _complain_of_maps(
+    definitions: Definitions, known: Collection[str], complaints: Complaints
+) -> None:
+    """Complain of entries of `satellitemap` that cannot be read or that name no daemon."""
+    for role, defined in definitions.items():
+        for block, attrs in defined:
+            if not attrs.get("satellitemap"):
+                continue
+            label = f"{role} {attrs.get(f'{role}_name', '')}"
+            where = block.where_of("satellitemap")
+            found, bad = satellitemap_of(attrs["satellitemap"])
+            for entry in bad:
+                complaints.error(
+                    f"{label}: satellitemap: '{entry}' is not name=address or name=address:port",
+                    where,
+                )
+            for name in found:
+                if name not in known:
+                    complaints.warning(
+                        f"{label}: satellitemap: there is no daemon {name}",
+                        where,
+                        did_you_mean(name, known),
+                    )
 
 
 def address_of(value: str) -> str:

@@ -167,6 +167,9 @@ class Contact(Struct, frozen=True, array_like=True, kw_only=True):
     groups: tuple[str, ...] = ()
     can_submit_commands: bool = True
     custom: dict[str, str] = {}
+    host_notifications_enabled: bool = True  # False: by none of its ways
+    service_notifications_enabled: bool = True
+    rest: dict[str, str] = {}  # other attributes, for front ends
 
 
 class Command(Struct, frozen=True, array_like=True):

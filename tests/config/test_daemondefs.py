@@ -5,6 +5,7 @@ import pytest
 import retention
 from daemons.config.load import load
 from daemons.config.modules import BUILT_IN, normal
+from daemons.config.satellitemap import satellitemap_of
 from daemons.model.cluster import Cluster, ServerDef, server_index
 from daemons.modules import BROKER_MODULES, RECEIVER_MODULES
 from daemons.net.retain import NONE
@@ -154,6 +155,28 @@ def test_added_daemons_stand_beside_the_master_arbiter() -> None:
 )
 def test_what_cannot_be_is_an_error_at_its_line(text: str, expected: str) -> None:
     assert errors(loaded(text)) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("said", "found", "bad"),
+    [
+        ("a=10.0.0.1:7768, b = nat", {"a": ("10.0.0.1", 7768), "b": ("nat", 0)}, ()),
+        ("a=[fd00::1]:7768,b=fd00::2", {"a": ("fd00::1", 7768), "b": ("fd00::2", 0)}, ()),
+        ("a,=x,b=,c=y:port,d=z:70000", {}, ("a", "=x", "b=", "c=y:port", "d=z:70000")),
+        ("", {}, ()),
+    ],
+)
+def test_a_satellitemap_gives_other_addresses_by_daemon(
+    said: str, found: dict[str, tuple[str, int]], bad: tuple[str, ...]
+) -> None:
+    assert satellitemap_of(said) == (found, bad)
+
+
+def test_a_satellitemap_is_complained_of_at_its_line() -> None:
+    found = loaded(daemon("poller", "p", "satellitemap scheduler-default=10.0.0.1,x,nobody=y"))
+
+    assert errors(found) == ["t.cfg:3: poller p: satellitemap: 'x' is not name=address or name=address:port"]  # fmt: skip
+    assert "t.cfg:3: poller p: satellitemap: there is no daemon nobody" in warnings(found)
 
 
 # ------------------------------------------------------------------ modules

@@ -3,7 +3,7 @@
 import pytest
 
 from daemons.model.objects import BusinessRuleSettings, MaintenanceCheck, Snapshot, Traits
-from tests.config.texts import BASE, errors, host, loaded, service, warnings
+from tests.config.texts import BASE, block, errors, host, loaded, service, warnings
 
 
 def of_host(*lines: str, main: str = "") -> Traits:
@@ -257,6 +257,50 @@ def test_a_contact_is_one_way_and_may_share_others() -> None:
     assert bob.ways[0].host_notification_commands == ("ok!1", "ok!2")
     assert bob.ways[0].host_notification_options == ("n",)
     assert (bob.email, bob.custom) == ("b@x", {"ROOM": "5"})
+
+
+SMS = (
+    "define notificationway{\nnotificationway_name sms\nhost_notification_period always\n"
+    "service_notification_period always\nhost_notification_commands ok\n"
+    "service_notification_commands ok\nmin_business_impact 2\n}\n"
+)
+
+
+@pytest.mark.parametrize(("said", "impact"), [("", 2), ("min_business_impact 1", 2), ("min_business_impact 4", 4)])  # fmt: skip
+def test_a_contact_without_a_way_of_its_own_has_its_impact_in_the_shared_ones(
+    said: str, impact: int
+) -> None:
+    found = loaded(SMS + block("contact", "contact_name bob", "notificationways sms,sms", said), BASE)
+
+    assert errors(found) == [] and warnings(found) == []
+    assert [w.min_business_impact for w in found.objects.contacts[1].ways] == [impact]
+
+
+def test_a_contact_with_a_way_of_its_own_leaves_the_shared_ones_alone() -> None:
+    own = (
+        "host_notification_commands ok", "service_notification_commands ok",
+        "host_notification_period always", "service_notification_period always",
+        "min_business_impact 5", "host_notifications_enabled 0",
+    )  # fmt: skip
+    text = SMS + block("contact", "contact_name bob", "notificationways sms", *own)
+    bob = loaded(text, BASE).objects.contacts[1]
+
+    assert [(w.name, w.min_business_impact) for w in bob.ways] == [("bob", 5), ("sms", 2)]
+    assert not bob.host_notifications_enabled and bob.service_notifications_enabled
+
+
+def test_what_would_belong_to_a_way_of_its_own_is_warned_of() -> None:
+    text = SMS + block("contact", "contact_name bob", "notificationways sms", "host_notification_options d")  # fmt: skip
+    (said,) = warnings(loaded(text, BASE))
+
+    assert said.startswith("t.cfg:12: contact bob: host_notification_options has no effect")
+
+
+def test_other_attributes_of_a_contact_are_kept_for_front_ends_but_for_its_password() -> None:
+    said = ("notificationways sms", "is_admin 1", "expert 1", "password secret", "email b@x")
+    bob = loaded(SMS + block("contact", "contact_name bob", *said), BASE).objects.contacts[1]
+
+    assert bob.rest == {"expert": "1", "is_admin": "1"}
 
 
 @pytest.mark.parametrize(

@@ -392,3 +392,17 @@ def test_a_daemon_whose_wall_clock_jumped_holds_back_and_goes_on(jump_s):
     stage.run(2.5)
     assert len(stage.take().actions) == 1
     assert stage.borrow()
+
+
+@pytest.mark.parametrize(("on", "told"), [(True, 1), (False, 0)])
+def test_a_contact_that_is_off_is_told_by_none_of_its_ways(on, told):
+    (ann,) = body().contacts
+    shared = tuple(msgspec.structs.replace(way, name="sms") for way in ann.ways)
+    stage = Stage(
+        body(contacts=(msgspec.structs.replace(ann, ways=shared, service_notifications_enabled=on),))
+    )
+    stage.start()
+    stage.fail()
+    stage.run(1.0)
+
+    assert len(stage.take().actions) == told

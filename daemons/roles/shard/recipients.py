@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from daemons.model.clock import Now, Wall
 from daemons.model.objects import Contact, Way
 from daemons.model.relations import Escalation
-from daemons.model.status import ContactStatus
 from daemons.roles.shard.state import Item, ShardState
 from daemons.rules import escalate
 from daemons.rules.notify import PROBLEM, RECOVERY, contact_verdict, letter_of, next_notification
@@ -105,8 +104,7 @@ class Recipients:
         self, item: Item, contact: Contact, way: Way, kind: str, now: Now, forced: bool
     ) -> bool:
         switches = self._state.contact_status.get(contact.name)
-        if switches is not None and switches.modified:
-            way = _switched(way, contact, switches, item.is_host)
+        way = _switched(way, contact, switches.modified if switches else {}, item.is_host)
         period = way.host_notification_period if item.is_host else way.service_notification_period
         return contact_verdict(
             way,
@@ -125,16 +123,23 @@ def _began(item: Item) -> Wall:
     return Wall(item.status.began_wall or item.status.problem_wall)
 
 
-def _switched(way: Way, contact: Contact, status: ContactStatus, is_host: bool) -> Way:
-    """Return `way` with what an operator changed: off is off for all ways, on for the contact's own one."""
+def _switched(way: Way, contact: Contact, modified: dict[str, str], is_host: bool) -> Way:
+    """Return `way` as the contact lets it, with what an operator changed (`modified`).
+
+    Off is off for all ways; on is on for the contact's own one, and for the shared ones what they say.
+    """
     noun = "host" if is_host else "service"
     enabled, period = f"{noun}_notifications_enabled", f"{noun}_notification_period"
+    said = modified.get(enabled)
     changes: dict[str, object] = {}
-    said = status.modified.get(enabled)
-    if said is not None and (said != "1" or way.name in ("", contact.name)):
-        changes[enabled] = said == "1"
-    if period in status.modified:
-        changes[period] = status.modified[period]
+    if said is None:
+        on = contact.host_notifications_enabled if is_host else contact.service_notifications_enabled
+    else:
+        on = said == "1"
+    if not on or (said is not None and way.name in ("", contact.name)):
+        changes[enabled] = on
+    if period in modified:
+        changes[period] = modified[period]
     return replace(way, **changes) if changes else way
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemons.config.bonds import bonds_of, complain_of_realms
 from daemons.config.complain import Complaint, Complaints
@@ -19,6 +20,7 @@ from daemons.config.lexer import Block, Lexed, Lexer, Setting, Source
 from daemons.config.link import Objects, link
 from daemons.config.lint import lint
 from daemons.config.modules import Modules
+from daemons.config.perfdata import with_perfdata
 from daemons.config.realms import Realms, realms_of
 from daemons.config.ruled import Places, with_rules
 from daemons.config.schema import ILLEGAL_NAME_CHARS
@@ -76,6 +78,9 @@ def load(
     globals = in_zone(globals_of(settings), time_zone, complaints)
     objects = link(lexed, globals, realms, illegal, tags, complaints)
     complain_of_commands(lexed.settings, {c.name for c in objects.commands}, complaints)
+    lines = {command.name: command.line for command in objects.commands}
+    cluster, globals = with_perfdata(cluster, objects.globals, lines, complaints)
+    objects = replace(objects, globals=globals)
     objects = with_rules(objects, lexed, complaints)
     where = partial(_where_of_host, lexed)
     of_rule = Places(lexed, objects.rules.commands).where

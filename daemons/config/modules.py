@@ -16,6 +16,8 @@ from daemons.model.cluster import ModuleDef
 BUILT_IN: dict[str, str] = {
     "simple-log": "broker",
     "livestatus": "broker",
+    "host-perfdata": "broker",
+    "service-perfdata": "broker",
     "named-pipe": "receiver",
     "sqlite-retention": "scheduler",
     "memcached-retention": "scheduler",
@@ -30,6 +32,8 @@ ALIASES = {
     "memory-retention": "memory",
     "redis": "redis-retention",
     "simplelog": "simple-log",
+    "perfdata-host": "host-perfdata",
+    "perfdata-service": "service-perfdata",
     "namedpipe": "named-pipe",
 }
 OUTLIVES_PROCESS = frozenset({"sqlite-retention", "memcached-retention", "redis-retention"})

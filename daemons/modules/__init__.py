@@ -13,6 +13,7 @@ from daemons.model.cluster import Cluster, ModuleDef
 from daemons.modules.api import Factory, Module, Setting
 from daemons.modules.livestatus import Livestatus
 from daemons.modules.named_pipe import Deliver, NamedPipe
+from daemons.modules.perfdata_file import HostPerfdata, ServicePerfdata
 from daemons.modules.simple_log import SimpleLog
 
 GROUP = "shinken.modules"
@@ -20,6 +21,8 @@ GROUP = "shinken.modules"
 BROKER_MODULES: dict[str, Factory] = {
     "simple-log": SimpleLog,
     "livestatus": Livestatus,
+    "host-perfdata": HostPerfdata,
+    "service-perfdata": ServicePerfdata,
 }
 
 RECEIVER_MODULES: dict[str, Callable[[Setting, Deliver], NamedPipe]] = {
@@ -72,7 +75,9 @@ def _settings(
     found = []
     for name in names:
         module = _defined(name, cluster)
-        setting = Setting(module.name, module.options, daemon, folder, clock)
+        setting = Setting(
+            module.name, module.options, daemon, folder, clock, cluster.macros, cluster.settings
+        )
         found.append((normal(module.type), setting))
     return found
 

@@ -52,6 +52,8 @@ class Setting(Struct, frozen=True):
     daemon: str  # name of the broker
     folder: Path  # DIR/var/<broker>: for files the options do not place elsewhere
     clock: Callable[[], float]  # wall clock, seconds since the Unix epoch
+    macros: dict[str, str] = {}  # resource macros, without the dollars
+    settings: dict[str, str] = {}  # the main file as written
 
 
 Factory = Callable[[Setting], Module]

@@ -12,13 +12,6 @@ from daemons.model.objects import Globals, Traits
 
 OBSESS, PERFDATA = "obsess", "perfdata"
 OBSESS_TIMEOUT_S, PERFDATA_TIMEOUT_S = 15.0, 5.0  # where the main file says 0
-HOST_TEMPLATE = (
-    r"[HOSTPERFDATA]\t$TIMET$\t$HOSTNAME$\t$HOSTEXECUTIONTIME$\t$HOSTOUTPUT$\t$HOSTPERFDATA$"
-)
-SERVICE_TEMPLATE = (
-    r"[SERVICEPERFDATA]\t$TIMET$\t$HOSTNAME$\t$SERVICEDESC$\t$SERVICEEXECUTIONTIME$\t$SERVICELATENCY$"
-    r"\t$SERVICEOUTPUT$\t$SERVICEPERFDATA$"
-)
 
 
 class SideCommand(Struct, frozen=True):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from daemons.modules.api import Setting
 from daemons.modules.backlog import Backlog
 from daemons.modules.livestatus import Livestatus
+from daemons.modules.perfdata_file import HostPerfdata, ServicePerfdata
 from daemons.modules.service import RETRY_S, BrokerModules
 from daemons.modules.simple_log import SimpleLog
 from daemons.wire.codec import encode
@@ -36,8 +37,9 @@ class Clock:
 
 
 def delta(n: int, shard: int = 0, epoch: int = 5, lines: int = 1) -> bytes:
-    logs = tuple(LogLine(START, f"s{shard} e{epoch} n{n} l{i}") for i in range(lines))
-    return encode(Delta(shard, epoch, n, START, logs=logs))
+    texts = tuple(f"s{shard} e{epoch} n{n} l{i}" for i in range(lines))
+    logs = tuple(LogLine(START, text) for text in texts)
+    return encode(Delta(shard, epoch, n, START, logs=logs, host_perfdata=texts, service_perfdata=texts))
 
 
 def feed(*ns: int, shard: int = 0, epoch: int = 5, gap: bool = False, lines: int = 1) -> Feed:
@@ -50,14 +52,19 @@ def setting(folder: Path, clock: Clock) -> Setting:
 
 
 def lines_in(folder: Path) -> list[str]:
-    """Every line of the log, its archives first."""
+    """Every line of the log, its archives first; or of the perfdata file, where there is one."""
+    for written in folder.glob("*-perfdata.dat"):
+        return written.read_text().splitlines()
     archives = sorted(folder.glob("simple-*.log"), key=lambda path: path.stat().st_mtime_ns)
     texts = [path.read_text() for path in [*archives, folder / "simple.log"] if path.exists()]
     assert all(text.endswith("\n") for text in texts if text)
     return [line.partition("] ")[2] for text in texts for line in text.splitlines()]
 
 
-@pytest.fixture(params=[SimpleLog, Livestatus])
+FILES = [SimpleLog, HostPerfdata, ServicePerfdata]
+
+
+@pytest.fixture(params=[*FILES, Livestatus])
 def module(request, tmp_path):
     return request.param(setting(tmp_path, Clock()))
 
@@ -247,8 +254,8 @@ def test_a_module_added_later_goes_on_where_the_others_are(tmp_path):
     assert lines_in(tmp_path / "later") == ["s0 e5 n3 l0"]
 
 
-class Doomed(SimpleLog):
-    """A Simple-log whose process is killed at a chosen point of the next feed."""
+class Doomed:
+    """A module whose process is killed at a chosen point of the next feed."""
 
     point = ""
 
@@ -280,8 +287,11 @@ class Stopping(BrokerModules):
             raise Killed
 
 
-def started(folder: Path, clock: Clock) -> tuple[Doomed, Stopping]:
-    module = Doomed(setting(folder, clock))
+DOOMED = [type(f"Doomed{kind.__name__}", (Doomed, kind), {}) for kind in FILES]
+
+
+def started(folder: Path, clock: Clock, kind: type = DOOMED[0]) -> tuple[Doomed, Stopping]:
+    module = kind(setting(folder, clock))
     return module, Stopping({"log": module}, folder / "positions")
 
 
@@ -290,15 +300,16 @@ POINTS = ["half taken", "taken", "flushed", "before store", "stored"]
 
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("rotates", [False, True])
-def test_a_kill_between_write_and_position_repeats_and_loses_no_line(tmp_path, point, rotates):
+@pytest.mark.parametrize("kind", DOOMED)
+def test_a_kill_between_write_and_position_repeats_and_loses_no_line(tmp_path, point, rotates, kind):
     clock = Clock()
-    module, service = started(tmp_path, clock)
+    module, service = started(tmp_path, clock, kind)
     service.apply(feed(1, 2, lines=3))
     clock.wall += DAY_S if rotates else 0.0
     module.point = service.point = point
     with pytest.raises(Killed):
         service.apply(feed(3, 4, 5, 6))
-    module, service = started(tmp_path, clock)
+    module, service = started(tmp_path, clock, kind)
     _, n = service.positions()[0]
     service.apply(feed(*range(n + 1, 8)))
 
@@ -307,12 +318,13 @@ def test_a_kill_between_write_and_position_repeats_and_loses_no_line(tmp_path, p
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_kill_in_the_very_first_feed_repeats_no_line(tmp_path, point):
-    module, service = started(tmp_path, Clock())
+@pytest.mark.parametrize("kind", DOOMED)
+def test_a_kill_in_the_very_first_feed_repeats_no_line(tmp_path, point, kind):
+    module, service = started(tmp_path, Clock(), kind)
     module.point = service.point = point
     with pytest.raises(Killed):
         service.apply(feed(1, 2))
-    _, service = started(tmp_path, Clock())
+    _, service = started(tmp_path, Clock(), kind)
     service.apply(feed(1, 2, 3))
 
     assert lines_in(tmp_path) == ["s0 e5 n1 l0", "s0 e5 n2 l0", "s0 e5 n3 l0"]
@@ -327,16 +339,16 @@ STEP = st.one_of(
 )
 
 
-@given(st.lists(STEP, max_size=25))
+@given(st.lists(STEP, max_size=25), st.sampled_from(DOOMED))
 @settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_order_of_feeds_repeats_kills_and_failovers_leaves_each_line_once(
-    tmp_path_factory, steps
+    tmp_path_factory, steps, built
 ):
     folder = tmp_path_factory.mktemp("log")
     clock = Clock()
-    module, service = started(folder, clock)
+    module, service = started(folder, clock, built)
     streams: dict[int, list[tuple[int, int]]] = {0: [], 1: []}  # deltas made, in order
     epochs = {0: 5, 1: 5}
 
@@ -362,7 +374,7 @@ def test_any_order_of_feeds_repeats_kills_and_failovers_leaves_each_line_once(
                 module.point = service.point = what
                 with pytest.raises(Killed):
                     service.apply(offer(shard))
-                module, service = started(folder, clock)
+                module, service = started(folder, clock, built)
             case "day":
                 clock.wall += DAY_S
             case "failover":

@@ -5,10 +5,8 @@ from msgspec.structs import replace
 
 from daemons.model.objects import Globals, Traits
 from daemons.rules.obsess import (
-    HOST_TEMPLATE,
     OBSESS,
     PERFDATA,
-    SERVICE_TEMPLATE,
     Asked,
     SideCommand,
     asked,
@@ -105,13 +103,3 @@ def test_what_is_not_asked_for_is_not_run_whatever_the_object_says():
 )  # fmt: skip
 def test_a_template_has_letters_for_tabs_and_line_ends(template, line):
     assert written(template) == line
-
-
-def test_the_default_templates_are_those_that_nagios_documents():
-    assert written(HOST_TEMPLATE).split("\t") == [
-        "[HOSTPERFDATA]", "$TIMET$", "$HOSTNAME$", "$HOSTEXECUTIONTIME$", "$HOSTOUTPUT$", "$HOSTPERFDATA$",
-    ]  # fmt: skip
-    assert written(SERVICE_TEMPLATE).split("\t") == [
-        "[SERVICEPERFDATA]", "$TIMET$", "$HOSTNAME$", "$SERVICEDESC$", "$SERVICEEXECUTIONTIME$",
-        "$SERVICELATENCY$", "$SERVICEOUTPUT$", "$SERVICEPERFDATA$",
-    ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Keys of an old main file that stand for modules, and keys that name commands.
 
-The one thing to know: Shinken makes a module of each of these keys. Two we bring; of the others a module
+The one thing to know: Shinken makes a module of each of these keys. Four we bring; of the others a module
 of that type is used where one is installed, and where not the operator is told what does it here.
 """
 
@@ -23,12 +23,8 @@ LEGACY: dict[str, tuple[RoleName, str, str, str]] = {
         "broker", "status-dat", "object_cache_file", "'shinken verify --json' tells what was read",
     ),
     "use_syslog": ("broker", "syslog", "use_syslog", "the log is that of the module simple-log"),
-    "service_perfdata_file": (
-        "broker", "service-perfdata", "path", "service_perfdata_command is run for each service",
-    ),
-    "host_perfdata_file": (
-        "broker", "host-perfdata", "path", "host_perfdata_command is run for each host",
-    ),
+    "service_perfdata_file": ("broker", "service-perfdata", "path", ""),
+    "host_perfdata_file": ("broker", "host-perfdata", "path", ""),
     "state_retention_file": (
         "scheduler", "nagios-retention-file", "path",
         "take it over once with 'shinken retention import --from nagios FILE'",

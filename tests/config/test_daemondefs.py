@@ -283,8 +283,7 @@ def test_keys_of_an_old_main_file_make_modules_and_a_receiver() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "status_file=/s", "object_cache_file=/o", "use_syslog=1", "service_perfdata_file=/p",
-        "host_perfdata_file=/p", "state_retention_file=/r",
+        "status_file=/s", "object_cache_file=/o", "use_syslog=1", "state_retention_file=/r",
     ],
 )  # fmt: skip
 def test_keys_that_stand_for_modules_we_do_not_bring_are_told_of(line: str) -> None:

@@ -8,9 +8,19 @@ import math
 from hashlib import sha256
 
 from daemons.model.clock import Wall
+from daemons.model.objects import Traits
 from daemons.rules.timeperiod import Period, next_start
 
 _PHASE = 0.6180339887498949  # golden ratio: consecutive indexes land far apart, any number of them evenly
+
+
+def interval_s(traits: Traits, *, retry: bool) -> float:
+    """Return the seconds to the next check; 0 = not on a schedule.
+
+    `retry`: while a problem is SOFT; a retry_interval of 0 (Shinken's default for hosts) stands for
+    check_interval, so that a problem is confirmed at all.
+    """
+    return (retry and traits.retry_interval_s) or traits.check_interval_s
 
 
 def first_check(

@@ -14,7 +14,6 @@ import pytest
 from daemons.config.load import load
 from daemons.model.check import CODE_NOT_STARTED, CODE_SIGNALLED
 from daemons.model.objects import ShardBody
-from daemons.model.relations import Dependency
 from daemons.net.files import read
 from daemons.roles.role import Wait
 from daemons.wire.messages import Submit, Submitted
@@ -122,31 +121,11 @@ def only(body, host):
         for t in body.traits
     )
     keys = names | {s.key for s in services}
-    dependencies = tuple(d for d in body.dependencies or written() if d.dependent in keys)
+    dependencies = tuple(d for d in body.dependencies if d.dependent in keys)
     return msgspec.structs.replace(
         body, hosts=hosts, services=services, traits=traits, globals=settings,
         dependencies=dependencies,
     )  # fmt: skip
-
-
-def written():
-    """The dependencies as the file has them."""
-    for _, kind, block in re.findall(
-        r"define ((host|service)dependency)\{(.*?)\}", (OBJECTS).read_text(), re.DOTALL
-    ):
-        of = dict(line.split(None, 1) for line in block.strip().splitlines())
-
-        def key(prefix, of=of):
-            return ";".join(
-                of[prefix + name] for name in ("host_name", "service_description")
-                if prefix + name in of
-            )  # fmt: skip
-
-        yield Dependency(
-            dependent=key("dependent_"), on=key(""),
-            execution=tuple(of.get("execution_failure_criteria", "").split(",")),
-            notification=tuple(of.get("notification_failure_criteria", "").split(",")),
-        )  # fmt: skip
 
 
 def plugin(command):

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemons.model.clock import Wall
-from daemons.model.objects import TimePeriod
-from daemons.rules.schedule import cached, first_check, next_check, phase
+from daemons.model.objects import TimePeriod, Traits
+from daemons.rules.schedule import cached, first_check, interval_s, next_check, phase
 from daemons.rules.timeperiod import compile_period, covers
 
 T0 = Wall(1_795_398_000.0)  # 2026-11-23 01:40 UTC, a Monday
@@ -78,3 +78,11 @@ def test_a_result_stands_for_a_check_on_demand_while_it_is_young():
 def test_nothing_is_cached_without_a_horizon_or_from_the_future():
     assert not cached(Wall(100.0), 0.0, Wall(100.0))
     assert not cached(Wall(100.0), 15.0, Wall(99.9))
+
+
+def test_a_soft_problem_is_retried_after_its_own_interval_or_the_ordinary_one():
+    traits = Traits(check_interval_s=300.0, retry_interval_s=60.0)
+    assert interval_s(traits, retry=False) == 300.0
+    assert interval_s(traits, retry=True) == 60.0
+    assert interval_s(Traits(check_interval_s=300.0, retry_interval_s=0.0), retry=True) == 300.0
+    assert interval_s(Traits(check_interval_s=0.0, retry_interval_s=60.0), retry=False) == 0.0

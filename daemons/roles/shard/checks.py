@@ -17,7 +17,7 @@ from daemons.model.status import OK, SOFT
 from daemons.roles.shard.command_lines import INTERNAL, CommandLines
 from daemons.roles.shard.gate import Gate
 from daemons.roles.shard.state import SLICE, Item, ShardState
-from daemons.rules.schedule import first_check, next_check
+from daemons.rules.schedule import first_check, interval_s, next_check
 from daemons.wire.messages import Chunk
 from daemons.wire.operations import HandOver, LentOut
 
@@ -101,10 +101,10 @@ class Checks:
         status, traits = item.status, item.traits
         if not traits.check_command:
             return
-        interval_s, due = traits.check_interval_s, status.next_check_wall
+        every_s, due = traits.check_interval_s, status.next_check_wall
         if status.forced_wall:  # asked for of an owner before, and not done
             item.forced, due = True, status.forced_wall
-        if interval_s <= 0 and not due:
+        if every_s <= 0 and not due:
             return
         settings = self._state.globals
         spread_s = (
@@ -117,9 +117,9 @@ class Checks:
         elif due <= now.wall:
             window_s = min(OVERDUE_SPREAD_S, len(self._state.items) / 500)
             due = now.wall + (index * GOLDEN) % 1.0 * window_s
-        elif due > now.wall + interval_s > now.wall and not item.forced:
+        elif due > now.wall + every_s > now.wall and not item.forced:
             # The owner before reckoned by another server's clock, and that one was ahead of ours.
-            due = min(due, self._first(item, index, interval_s, now) or due)
+            due = min(due, self._first(item, index, every_s, now) or due)
         if due:
             status.next_check_wall = due
             self._wheel.put(item, now.mono + (due - now.wall))
@@ -133,22 +133,22 @@ class Checks:
     def schedule(self, item: Item, now: Now, *, retry: bool) -> None:
         """Put the check after the one just seen into the wheel."""
         status, traits = item.status, item.traits
-        interval_s = (retry and traits.retry_interval_s) or traits.check_interval_s
+        every_s = interval_s(traits, retry=retry)
         if item.forced and status.forced_wall > now.wall:
             self._put(item, status.forced_wall, now)
             return
-        if not traits.check_command or interval_s <= 0:
+        if not traits.check_command or every_s <= 0:
             status.next_check_wall = 0.0
             item.slot = 0
             return
         last = Wall(status.next_check_wall or now.wall)
-        if retry and last < now.wall - interval_s:
+        if retry and last < now.wall - every_s:
             last = now.wall
         if last > now.wall:  # a forced or passive result before its time keeps the phase
-            last = Wall(min(last, now.wall + interval_s) - interval_s)
+            last = Wall(min(last, now.wall + every_s) - every_s)
         period_name = traits.check_period
         period = self._state.period(period_name) if period_name else None
-        due = next_check(last, interval_s, now.wall, period)
+        due = next_check(last, every_s, now.wall, period)
         if due is None:
             status.next_check_wall = 0.0
             item.slot = 0

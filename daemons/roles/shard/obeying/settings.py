@@ -9,7 +9,7 @@ from daemons.model.status import HARD, OK, SOFT
 from daemons.roles.shard.checks import GOLDEN
 from daemons.roles.shard.obeying.given import Given, Parts
 from daemons.roles.shard.state import Item
-from daemons.rules.schedule import phase
+from daemons.rules.schedule import interval_s, phase
 from daemons.rules.timeperiod import covers
 
 _SCHEDULE = ("check_interval_s", "retry_interval_s", "check_period", "check_command")
@@ -51,17 +51,17 @@ def _schedule_anew(parts: Parts, item: Item, now: Now) -> None:
         return
     status, traits = item.status, item.traits
     retry = status.state_type == SOFT and status.state != OK
-    interval_s = traits.retry_interval_s if retry else traits.check_interval_s
+    every_s = interval_s(traits, retry=retry)
     due = status.next_check_wall
-    if not traits.check_command or interval_s <= 0:
+    if not traits.check_command or every_s <= 0:
         status.next_check_wall, item.slot = 0.0, 0
         return
     period = parts.state.period(traits.check_period)
-    if now.wall < due <= now.wall + interval_s and item.slot and covers(period, Wall(due)):
+    if now.wall < due <= now.wall + every_s and item.slot and covers(period, Wall(due)):
         return
     if not due and covers(period, now.wall):
         parts.checks.check_at(item, now.wall, now, forced=False)
         return
     share = (phase(item.key) * GOLDEN) % 1.0  # many that are changed at once do not bunch
-    status.next_check_wall = now.wall - share * interval_s
+    status.next_check_wall = now.wall - share * every_s
     parts.checks.schedule(item, now, retry=retry)

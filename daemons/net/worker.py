@@ -48,6 +48,7 @@ FLUSH_COUNT = 16  # results of a frame, so that a busy worker tells its parent 6
 FLUSH_BYTES = 256 * 1024
 OUTBOX_BYTES_MAX = 8 * 1024 * 1024  # a parent that does not read: start nothing more
 READ_BYTES = 256 * 1024
+NO_OUTPUT = "(No output on stdout) stderr:"  # as Nagios 4 and Naemon tell of a plugin that says nothing
 LACKING_S = 30.0  # out of processes or fds for so long: say that nothing can be started
 RETRY_S = 0.2
 STUCK_S = 1.0  # not gone this long after SIGKILL (a dead NFS server): its result is sent anyway
@@ -388,10 +389,12 @@ class Worker:
                 return
         self._programs.forget(order.command)
         why = error.strerror or str(error)
+        name = order.command.split(maxsplit=1)[0]
+        text = f"{NO_OUTPUT} execvp({name}, ...) failed. errno is {error.errno}: {why}"
         if error.errno == errno.ENOENT:
             why = "command not found (or the interpreter its first line names)"
-        name = order.command.split(maxsplit=1)[0]
-        self._tell(order, CODE_NOT_STARTED, time.time(), 0.0, f"not started: {name}: {why}")
+        text += f"\nnot started: {name}: {why}"
+        self._tell(order, CODE_NOT_STARTED, time.time(), 0.0, text)
 
     # -- while they run
 
@@ -485,13 +488,17 @@ class Worker:
     def _tell_ended(self, command: Running, code: int) -> None:
         """Make the result of `command`; a negative `code` is the signal that ended it."""
         took_s = time.monotonic() - command.started
-        text = self._text(command.out, command.output) or self._text(command.err, command.errors)
+        text = self._text(command.out, command.output)
+        errors = "" if text else self._text(command.err, command.errors)
         if code == CODE_TIMEOUT:
             first = f"timed out after {command.order.timeout_s:g} s"
+            text = text or errors
             text = f"{first}\n{text}" if text else first
-        elif code < 0:
-            text = text or f"ended by signal {-code} ({_signal_name(-code)})"
-            code = CODE_SIGNALLED
+        else:
+            text = text or (f"{NO_OUTPUT} {errors}" if errors else "")
+            if code < 0:
+                text = text or f"{NO_OUTPUT}\nended by signal {-code} ({_signal_name(-code)})"
+                code = CODE_SIGNALLED
         self._tell(command.order, code, command.started_wall, took_s, text)
 
     def _text(self, fd: int, kept: bytearray | None) -> str:

@@ -198,15 +198,21 @@ def passive_host_state(code: int, translate: bool = True) -> int:
     return UP if code == 0 else DOWN
 
 
-def made_up_output(code: int, output: str, took_s: float, what: str = "Service") -> str:
+_NOTHING_SENT = "(No output returned from plugin)"
+_NOTHING_SAID = "(No output on stdout) stderr:"
+
+
+def made_up_output(
+    code: int, output: str, took_s: float, what: str = "Service", *, passive: bool = False
+) -> str:
     """Return the output of a run: the plugin's own, or a text for one that gave none.
 
-    `what` is "Service" or "Host". Texts as in Nagios Core 4 and Naemon.
+    `what` is "Service" or "Host", `passive` a result that came to us. Texts as in Nagios Core 4 and Naemon.
     """
     if code == CODE_TIMEOUT:
         return f"({what} check timed out after {took_s:.2f} seconds)"
     if code == CODE_SIGNALLED or 0 <= code <= 3:
-        return output or "(No output returned from plugin)"
+        return output or (_NOTHING_SENT if passive else _NOTHING_SAID)
     if output:
         return output
     if code in (126, CODE_NOT_STARTED):

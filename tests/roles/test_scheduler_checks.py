@@ -322,6 +322,24 @@ def test_a_later_check_does_not_put_off_an_earlier_one_unless_it_is_forced():
     assert due(stage, 200.0) == []
 
 
+@pytest.mark.parametrize("off", ["switch", "object", ""])
+def test_a_check_whose_result_never_comes_is_run_again_unless_orphans_are_not_looked_for(off):
+    stage = stage_of(
+        quick(time_to_orphanage_s=0.0 if off == "object" else 300.0),
+        globals=settings(check_for_orphaned_services=off != "switch"),
+    )
+    first = stage.borrow()
+    for _ in range(75):  # the poller lives, and says nothing of it
+        stage.run(1.0)
+        stage.exchange(0)
+    again = [o for o in stage.orders(stage.exchange()) if o.object == "web1;http"]
+    assert bool(again) == (not off)
+    stage.run(1.0)
+    assert any("looks like it was orphaned" in line for line in logs(stage)) == (not off)
+    stage.result(first, 0, "late")
+    assert stage.status().checked
+
+
 # ------------------------------------------------------------------ hosts and services
 
 

@@ -167,7 +167,10 @@ def test_passive_host_results_carry_host_states():
 
 
 def test_a_silent_plugin_gets_a_text():
-    assert state.made_up_output(0, "", 0.1) == "(No output returned from plugin)"
+    assert state.made_up_output(0, "", 0.1) == "(No output on stdout) stderr:"
+    assert state.made_up_output(3, "", 0.1) == "(No output on stdout) stderr:"
+    assert state.made_up_output(CODE_SIGNALLED, "", 0.1) == "(No output on stdout) stderr:"
+    assert state.made_up_output(0, "", 0.1, passive=True) == "(No output returned from plugin)"
     assert state.made_up_output(0, "fine", 0.1) == "fine"
     assert (
         state.made_up_output(CODE_TIMEOUT, "", 60.01)

@@ -135,7 +135,7 @@ class Consumer:
         status.last_perfdata = status.perfdata
         if heard.code > 3 or (not text and not heard.own):
             what = "Host" if item.is_host else "Service"
-            text = made_up_output(heard.code, text, heard.took_s, what)
+            text = made_up_output(heard.code, text, heard.took_s, what, passive=heard.passive)
         if text != status.output or status.perfdata or status.long_output:
             parts = split(text, self._state.globals.max_plugins_output_length)
             if parts.first != status.output:

@@ -17,6 +17,8 @@ from daemons.model.status import OK, SOFT
 from daemons.roles.shard.command_lines import INTERNAL, CommandLines
 from daemons.roles.shard.gate import Gate
 from daemons.roles.shard.state import SLICE, Item, ShardState
+from daemons.rules.lines import orphaned
+from daemons.rules.orphan import given_up_s
 from daemons.rules.schedule import first_check, interval_s, next_check
 from daemons.wire.messages import Chunk
 from daemons.wire.operations import HandOver, LentOut
@@ -185,6 +187,9 @@ class Checks:
         """Move what is due to the pollers' queues; take back what a poller kept too long."""
         for item in self._wheel.turn(now.mono):
             if item.lent_to:
+                status = item.status
+                said = orphaned(item.key, status.last_check_wall, status.next_check_wall)
+                self._state.journal.log(said, now)
                 self._take_back(item)
                 self._state.figures["orders_lent_again"] += 1
                 self._make_ready(item)
@@ -230,7 +235,8 @@ class Checks:
             item.lent_to, item.lent_seq, item.lent_mono = lent.poller, lent.seq, now.mono
             self._out.setdefault(lent.poller, {})[item.key] = item
             self._before[item.key] = handed.epoch
-            self._wheel.put(item, now.mono + lent.left_s)
+            never = not self._given_up_s(item, 0.0)
+            self._expect(item, 0.0 if never else max(lent.left_s, SLOT_S), now)
         for key in handed.forced:
             if (item := self._state.items.get(key)) is not None:
                 item.forced = True
@@ -335,8 +341,19 @@ class Checks:
         if out is None:
             out = self._out[poller] = {}
         out[item.key] = item
-        self._wheel.put(item, now.mono + timeout_s + GRACE_S)
+        self._expect(item, self._given_up_s(item, timeout_s), now)
         return Order(state.id, state.epoch, item.key, seq, line, timeout_s, env)
+
+    def _given_up_s(self, item: Item, timeout_s: float) -> float:
+        settings = self._state.globals
+        return given_up_s(item.traits, settings, timeout_s, GRACE_S, is_host=item.is_host)
+
+    def _expect(self, item: Item, within_s: float, now: Now) -> None:
+        """Look after the order of `item` when its result has not come `within_s`; 0 = wait for ever."""
+        if within_s > 0:
+            self._wheel.put(item, now.mono + within_s)
+        else:
+            item.slot = 0
 
     def _skip(self, item: Item, now: Now) -> None:
         """Leave out a check that may not run: the next one is due as if it had."""

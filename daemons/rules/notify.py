@@ -56,6 +56,7 @@ class Reason(StrEnum):
     CONTACT_DOWNTIME = "the contact is in a scheduled downtime"
     NO_COMMAND = "the contact has no command for it"
     NOBODY = "no contact is told of it now"
+    UNWANTED = "it has no contact that wants to be told"
 
 
 class Verdict(Struct, frozen=True, gc=False):

@@ -15,7 +15,10 @@ RESULT_FIRST_S = 15.0  # so long after a result the next one may come and tell i
 LOOK_AGAIN_S = 20.0  # what holds a notification up may end at any time: it is looked at so often
 NEVER_OPENS_S = 3600.0  # ... and a period that has no next start, so often
 
-_FINAL = (Reason.SOFT, Reason.NO_PROBLEM, Reason.OPTIONS, Reason.ONCE)  # only a result changes that
+UNHEARD_S = 60.0  # a service is told of so long after its host is back, or its check was due, if nothing is heard
+
+# only a result changes that
+_FINAL = (Reason.SOFT, Reason.NO_PROBLEM, Reason.OPTIONS, Reason.ONCE, Reason.UNWANTED)
 _TIMED = (Reason.SENT, Reason.INTERVAL)
 
 
@@ -55,3 +58,14 @@ def result_first(status: Status, due: float, now: Wall) -> Wall:
     """Return `due`, or later while a result may still come and go first."""
     heard = min(status.last_check_wall, now)
     return Wall(max(due, heard + RESULT_FIRST_S))
+
+
+def unheard(status: Status, host: Status | None, now: Wall) -> Wall | None:
+    """Return until when a service waits for a result because the last one is older than its host's return.
+
+    What was found while the host was away says little about it now. None = it need not wait.
+    """
+    if host is None or host.state != OK or status.last_check_wall >= host.last_change_wall:
+        return None
+    until = Wall(max(status.next_check_wall, host.last_change_wall) + UNHEARD_S)
+    return until if now < until else None

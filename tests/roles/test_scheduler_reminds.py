@@ -4,6 +4,7 @@ import itertools
 
 import msgspec
 
+from daemons.model.clock import Mono, Now, Wall
 from daemons.model.objects import Globals, TimePeriod
 from daemons.model.relations import Escalation
 from daemons.wire.messages import Ran, Submit, Submitted
@@ -63,6 +64,9 @@ class Played(Stage):
             if actions:
                 self.take(*(Ran(a.id, 1, a.epoch, "done", 0, a.tagged) for a in actions), to=self.owner)
                 self.tagged = [a for a in actions if a.tagged]
+
+    def now_in(self, seconds):
+        return Now(Mono(self.mono + seconds), Wall(self.now.wall + seconds))
 
     def take_over(self):
         self.kill("one")
@@ -180,9 +184,32 @@ def test_it_is_told_when_its_host_is_back():
     stage.live(40.0)
     stage.told.clear()
     stage.passive("web1", 0, "back")
-    stage.live(20.0)
+    stage.live(50.0)
+    assert [command[1] for _, command in stage.told] == ["UP"]
+    stage.live(30.0)
 
     assert [command[1] for _, command in stage.told] == ["UP", "CRITICAL"]
+
+
+def test_a_service_that_is_well_again_with_its_host_is_not_told():
+    stage = play(shard())
+    stage.bad("web1", 1)
+    stage.bad("web1;http")
+    stage.live(40.0)
+    stage.passive("web1", 0, "back")
+    stage.live(30.0)
+    stage.passive("web1;http", 0, "fine")
+    stage.live(90.0)
+
+    assert [command[1] for _, command in stage.told] == ["DOWN", "UP"]
+
+
+def test_a_problem_that_nobody_wants_is_not_looked_at():
+    stage = play(shard(contacts=()))
+    stage.bad()
+    stage.live(1.0)
+
+    assert stage.schedulers["one"].seats[1].owned.teller.reminders.due(stage.now_in(9e9)) == []
 
 
 def test_it_is_told_when_the_acknowledgement_is_taken_back():

@@ -10,9 +10,11 @@ from daemons.rules.remind import (
     LOOK_AGAIN_S,
     NEVER_OPENS_S,
     RESULT_FIRST_S,
+    UNHEARD_S,
     next_look,
     result_first,
     stands,
+    unheard,
 )
 
 NOW = Wall(1_000_000.0)
@@ -39,7 +41,7 @@ def test_what_was_told_is_told_again_when_its_interval_has_passed(why):
     assert look(why, problem(no_more_notifications=True)) is None
 
 
-@pytest.mark.parametrize("why", [Reason.SOFT, Reason.NO_PROBLEM, Reason.OPTIONS, Reason.ONCE])
+@pytest.mark.parametrize("why", [Reason.SOFT, Reason.NO_PROBLEM, Reason.OPTIONS, Reason.ONCE, Reason.UNWANTED])
 def test_what_only_a_result_changes_is_not_looked_at(why):
     assert look(why) is None
 
@@ -79,3 +81,26 @@ def test_a_result_of_the_future_holds_nothing_up():
     ahead = problem(last_check_wall=NOW + 9000)
 
     assert result_first(ahead, NOW, NOW) == NOW + RESULT_FIRST_S
+
+
+def back(**changes):
+    return Status(key="h", **{"state": 0, "last_change_wall": NOW - 30, **changes})
+
+
+def test_a_service_heard_before_its_host_came_back_waits_for_a_result():
+    passive = problem(next_check_wall=0.0)
+
+    assert unheard(passive, back(), NOW) == NOW - 30 + UNHEARD_S
+    assert unheard(problem(next_check_wall=NOW + 200), back(), NOW) == NOW + 200 + UNHEARD_S
+
+
+def test_it_does_not_wait_for_ever():
+    passive = problem(next_check_wall=0.0)
+
+    assert unheard(passive, back(last_change_wall=NOW - UNHEARD_S), NOW) is None
+    assert unheard(passive, back(last_change_wall=NOW - UNHEARD_S + 1), NOW) == NOW + 1
+
+
+@pytest.mark.parametrize("host", [None, back(state=1), back(last_change_wall=LONG_AGO)])
+def test_a_host_that_is_not_just_back_makes_nothing_wait(host):
+    assert unheard(problem(next_check_wall=NOW + 200), host, NOW) is None

@@ -14,8 +14,18 @@ from daemons.model.objects import Contact, Way
 from daemons.model.relations import Escalation
 from daemons.roles.shard.state import Item, ShardState
 from daemons.rules import escalate
-from daemons.rules.notify import PROBLEM, RECOVERY, contact_verdict, letter_of, next_notification
+from daemons.rules.notify import (
+    PROBLEM,
+    RECOVERY,
+    Reason,
+    Verdict,
+    contact_verdict,
+    letter_of,
+    next_notification,
+)
 from daemons.rules.timeperiod import covers, next_start
+
+_FOR_GOOD = (Reason.OPTIONS, Reason.NO_COMMAND, Reason.NOT_TOLD)
 
 
 class Chosen(Struct, frozen=True):
@@ -23,6 +33,7 @@ class Chosen(Struct, frozen=True):
 
     ways: tuple[tuple[Contact, Way], ...]
     escalated: bool
+    others_later: bool  # somebody else may be told when more time has passed
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -50,14 +61,17 @@ class Recipients:
             names = (*names, *(told.contact for told in item.status.told))
         elif broadcast:
             names = (*item.traits.contacts, *escalate.contacts(self._escalations(item), ()))
-        ways = (
-            (contact, way)
-            for name in dict.fromkeys(names)
-            if (contact := self._state.contacts.get(name)) is not None
-            for way in contact.ways
-            if self._lets(item, contact, way, kind, now, forced)
-        )
-        return Chosen(tuple(ways), bool(applying))
+        ways: list[tuple[Contact, Way]] = []
+        later = bool(item.traits.escalations)
+        known = self._state.contacts
+        for contact in (known[name] for name in dict.fromkeys(names) if name in known):
+            for way in contact.ways:
+                verdict = self._verdict(item, contact, way, kind, now, forced)
+                if verdict.send:
+                    ways.append((contact, way))
+                elif verdict.why not in _FOR_GOOD:
+                    later = True
+        return Chosen(tuple(ways), bool(applying), later)
 
     def following(self, item: Item, now: Now) -> Wall | None:
         """Return when a problem that was told of just now is told of again; None = not at all."""
@@ -100,9 +114,9 @@ class Recipients:
             in_period=self.in_period,
         )
 
-    def _lets(
+    def _verdict(
         self, item: Item, contact: Contact, way: Way, kind: str, now: Now, forced: bool
-    ) -> bool:
+    ) -> Verdict:
         switches = self._state.contact_status.get(contact.name)
         way = _switched(way, contact, switches.modified if switches else {}, item.is_host)
         period = way.host_notification_period if item.is_host else way.service_notification_period
@@ -116,7 +130,7 @@ class Recipients:
             told=any(told.contact == contact.name for told in item.status.told),
             in_downtime=switches is not None and any(d.in_effect for d in switches.downtimes),
             forced=forced,
-        ).send
+        )
 
 
 def _began(item: Item) -> Wall:

@@ -11,7 +11,7 @@ from daemons.model.clock import Now, Wall
 from daemons.model.objects import Key
 from daemons.roles.shard.state import Item, ShardState
 from daemons.rules.notify import Reason
-from daemons.rules.remind import RESULT_FIRST_S, next_look, result_first, stands
+from daemons.rules.remind import RESULT_FIRST_S, next_look, result_first, stands, unheard
 from daemons.rules.timeperiod import next_start
 
 SPREAD_S = 0.0005  # between two of those looked at after a take-over: 2,000 in a second
@@ -50,6 +50,13 @@ class Reminders:
             self._due.pop(item.key, None)
         else:
             self._put(item.key, due, now)
+
+    def waits(self, item: Item, now: Now) -> bool:
+        """Return whether `item` is to be heard of first, since its host is back; it is looked at then."""
+        until = unheard(item.status, item.host.status if item.host is not None else None, now.wall)
+        if until is not None:
+            self._put(item.key, until, now)
+        return until is not None
 
     def wake(self, item: Item, now: Now) -> None:
         """What held notifications of `item`, or of the services of that host, may be over: look soon."""

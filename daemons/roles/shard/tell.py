@@ -85,7 +85,8 @@ class Teller:
     def remind(self, now: Now) -> None:
         """Tell of the problems whose time has come without a result."""
         for item in self.reminders.due(now):
-            self.reminders.note(item, self._notify(item, PROBLEM, now, reminder=True), now)
+            if not self.reminders.waits(item, now):
+                self.reminders.note(item, self._notify(item, PROBLEM, now, reminder=True), now)
 
     def recovery(self, item: Item, now: Now) -> None:
         """Tell those who were told of the problem that it is over."""
@@ -196,7 +197,7 @@ class Teller:
         sent = self._tell(item, note, chosen, now)
         if not sent:
             status.notification_number -= counts
-            return Reason.NOBODY
+            return Reason.NOBODY if chosen.others_later else Reason.UNWANTED
         if counts:
             state.changed(item)
         if kind == PROBLEM:

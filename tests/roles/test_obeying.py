@@ -14,7 +14,6 @@ from tests.roles.test_scheduler_tells import logs, take_over
 LATER = {
     "PROCESS_HOST_CHECK_RESULT", "PROCESS_SERVICE_CHECK_RESULT", "PROCESS_HOST_OUTPUT",
     "PROCESS_SERVICE_OUTPUT", "ADD_SIMPLE_HOST_DEPENDENCY", "DEL_HOST_DEPENDENCY",
-    "LAUNCH_HOST_EVENT_HANDLER", "LAUNCH_SVC_EVENT_HANDLER",
 }  # fmt: skip
 
 
@@ -398,6 +397,17 @@ def test_flapping_is_forgotten_and_said(shell):
     status = shell.status("web1")
     assert (status.flapping, status.flap_percent, status.flap_history) == (False, 0.0, ())
     assert any("FLAPPING ALERT: web1;DISABLED" in text for text in logs(shell.stage))
+
+
+def test_an_event_handler_is_launched_though_handlers_are_off_and_only_once(shell):
+    assert "no event handler" in shell("LAUNCH_SVC_EVENT_HANDLER;web1;http").refused["one1"]
+    shell.good("DISABLE_EVENT_HANDLERS")
+    shell.good("CHANGE_SVC_EVENT_HANDLER;web1;http;repair")
+    for _ in range(2):
+        submit(shell.stage, "[0] LAUNCH_SVC_EVENT_HANDLER;web1;http", "launch")
+    shell.stage.run(1.0)
+    assert [a.command for a in shell.stage.take().actions] == ["/bin/repair OK"]
+    assert "SERVICE EVENT HANDLER: web1;http;OK;HARD;1;repair" in logs(shell.stage)
 
 
 # -- survival

@@ -130,12 +130,17 @@ class Teller:
         for handler in to_run(traits, settings, is_host=item.is_host):
             self._plan_handler(item, handler, shown, reason, now)
 
-    def launch_handlers(self, item: Item, now: Now, *, by: str) -> None:
-        """Plan the event handlers of `item` whatever is switched off: LAUNCH_*_EVENT_HANDLER, `by` its id."""
+    def launch_handlers(self, item: Item, now: Now, *, by: str) -> bool:
+        """Plan the event handlers of `item` whatever is switched off: LAUNCH_*_EVENT_HANDLER, `by` its id.
+
+        Return whether it has any.
+        """
         status = item.status
         shown = Shown(status.state, status.state_type, status.attempt)
-        for handler in to_run(item.traits, self._state.globals, is_host=item.is_host):
+        handlers = to_run(item.traits, self._state.globals, is_host=item.is_host)
+        for handler in handlers:
             self._plan_handler(item, handler, shown, by, now)
+        return bool(handlers)
 
     def _plan_handler(
         self, item: Item, handler: Handler, shown: "Shown", reason: str, now: Now

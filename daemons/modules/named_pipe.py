@@ -1,7 +1,7 @@
 """Named-pipe: external commands and passive results, written by local programs into a FIFO.
 
 One line is one command, in Nagios' format. A line that its writer did not finish before it went away
-is dropped and counted: half a command may name the wrong host.
+is dropped and counted: half a command may name the wrong host. PROCESS_FILE is obeyed here (command_file.py).
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from pathlib import Path
 from msgspec import DecodeError, ValidationError, msgpack
 
 from daemons.modules.api import Setting
+from daemons.modules.command_file import Unread, delete, lines_of, named_file
 from daemons.wire.messages import Submitted
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,8 @@ class NamedPipe:
     """Reads the FIFO `path` in a thread of its own and delivers its lines.
 
     Options: `path`, or `command_file` as upstream calls it, default `shinken.cmd` in the receiver's
-    folder; `group`, default `shinken`, whose members may write. Nothing is read while the receiver
+    folder; `group`, default `shinken`, whose members may write; `files`, the folder that PROCESS_FILE may name
+    files of, default `commands` beside the pipe. Nothing is read while the receiver
     does not take what was read before: a full spool stops the writers, and loses nothing.
     """
 
@@ -44,6 +46,7 @@ class NamedPipe:
         options = setting.options
         name = options.get("path") or options.get("command_file") or "shinken.cmd"
         self.path: Path = setting.folder / name
+        self.files: Path = setting.folder / options.get("files", str(self.path.parent / "commands"))
         self._left = self.path.with_name(self.path.name + ".left")
         self.lines_read = 0
         self.lines_cut = 0  # longer than LINE_MAX
@@ -157,7 +160,40 @@ class NamedPipe:
         self._skipping = False
 
     def _hand_over(self, lines: list[Submitted]) -> None:
-        """Deliver `lines` in order, for as long as it takes."""
+        """Deliver `lines` in order, for as long as it takes, with those of the files that they name.
+
+        A file is deleted only once the receiver has all of its lines on disk.
+        """
+        found: list[Submitted] = []
+        read: list[str] = []
+        for item in lines:
+            named = named_file(item.line)
+            if named is None:
+                found.append(item)
+            else:
+                found += self._of_file(named[0])
+                read += named[:1] if named[1] else ()
+        if self._deliver_all(found):
+            for path in read:
+                self._delete(path)
+
+    def _of_file(self, path: str) -> list[Submitted]:
+        try:
+            lines = lines_of(path, self.files)
+        except (Unread, OSError) as error:
+            log.warning("cannot process file path=%r why=%r", path[:200], str(error))
+            return []
+        log.info("processes file path=%r lines=%d", path[:200], len(lines))
+        return [Submitted(secrets.token_hex(12), line, self._clock()) for line in lines]
+
+    def _delete(self, path: str) -> None:
+        try:
+            delete(path, self.files)
+        except (Unread, OSError) as error:
+            log.warning("cannot delete processed file path=%r why=%r", path[:200], str(error))
+
+    def _deliver_all(self, lines: list[Submitted]) -> bool:
+        """Deliver `lines`; return whether all were taken, else they are kept for the next start."""
         for start in range(0, len(lines), BATCH):
             left = tuple(lines[start : start + BATCH])
             while left and not self._closing.is_set():
@@ -166,7 +202,8 @@ class NamedPipe:
                     self._closing.wait(RETRY_S)
             if left:
                 self._leave((*left, *lines[start + BATCH :]))
-                return
+                return False
+        return True
 
     # -- lines read and not taken when the receiver stops
 

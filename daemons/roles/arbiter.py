@@ -30,6 +30,7 @@ from daemons.wire.configuration import (
     Proposal,
     ProposalAsk,
     Propose,
+    Reread,
 )
 from daemons.wire.documents import Keep, Recall
 from daemons.wire.messages import (
@@ -160,6 +161,8 @@ class Arbiter:
                 return Done()
             case Propose():
                 return self.configuring.propose(message) if self.leading else self._not_leading()
+            case Reread(by):
+                return self.configuring.reread(by) if self.leading else self._not_leading()
             case ProposalAsk(digest):
                 return self._proposal(digest) if self.leading else self._not_leading()
             case Roster():

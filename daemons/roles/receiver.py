@@ -14,10 +14,14 @@ from msgspec import Struct, field
 from daemons.model.clock import Now
 from daemons.model.cluster import Cluster
 from daemons.roles.highest import Highest
+from daemons.roles.leader_lines import LeaderLines
+from daemons.roles.log_notes import LogNotes
 from daemons.roles.role import Call, Unexpected, Wait
 from daemons.roles.second_spool import HOLD_S, SecondSpool
 from daemons.roles.standing import Standing
-from daemons.rules.commands import Refused, parse, route
+from daemons.rules import lines
+from daemons.rules.commands import COMMANDS, UNKNOWN, Refused, of_pipe, parse, route, to_leader
+from daemons.wire.configuration import Reread
 from daemons.wire.messages import (
     Accepted,
     Done,
@@ -60,6 +64,7 @@ class Pending(Struct):
     foreign: dict[int, str] = field(
         default_factory=dict
     )  # shards without its host, at that version
+    leader: bool = False  # for the leading arbiter, and no scheduler
     hold_mono: float = 0.0  # a copy: sent only after that, its own receiver has been silent then
 
 
@@ -97,6 +102,8 @@ class Receiver:
         self.highest = Highest(durable)
         self.spool_trouble = ""
         self._second = SecondSpool(name, cluster)
+        self._for_leader = LeaderLines()
+        self._notes = LogNotes()
         self._holds: dict[str, float] = {}  # copies on their way to the disk: not sent before, mono
         self._problems: list[str] = []
         self._arriving: dict[str, tuple[Submitted, float]] = {}  # not on disk yet; since, mono
@@ -137,6 +144,7 @@ class Receiver:
         calls += self._spool()
         calls += self._second.calls(now)
         self._problems = self._second.problems(now)
+        calls += self._for_leader.calls(self.standing.roster, now)
         for scheduler in self._shards_at:
             calls += self._send(scheduler, now)
         return calls
@@ -150,9 +158,12 @@ class Receiver:
             case Submit() if call.lane == "copy":
                 self._second.answered(call, answer, now)
                 return []
-            case Submit(items=items):
-                self._answered_for(call.to, items, answer, now)
+            case Submit() as sent:
+                self._answered_for(call.to, sent, answer, now)
                 return self._send(call.to, now)
+            case Reread():
+                self._leader_answered(answer, now)
+                return []
             case _:
                 self.standing.beaten(answer)
                 return []
@@ -203,6 +214,8 @@ class Receiver:
                 continue
             if item.id not in self._arriving and (why := self._refusal(item)):
                 refused[item.id] = why
+                if why != SPOOL_FULL and not copies:
+                    self._note_refused(item.line, why)
                 continue
             if item.id not in self._arriving:
                 self._arriving[item.id] = (item, now.mono)
@@ -223,8 +236,27 @@ class Receiver:
         command = parse(item.line)
         if isinstance(command, Refused):
             return command.why
+        if of_pipe(command):
+            return f"{command.name} is obeyed by the named pipe of a receiver, on its server: write it there"
         full = len(self._pending) + len(self._arriving) >= self.spool_max
         return SPOOL_FULL if full else ""
+
+    def _note_refused(self, line: str, why: str) -> None:
+        """Have it said in the monitoring log, where operators look for what they wrote into the pipe."""
+        unknown = why.startswith(UNKNOWN)
+        self._notes.add(lines.command_unknown(line) if unknown else lines.command_failed(line, why))
+
+    def _leader_answered(self, answer: Message, now: Now) -> None:
+        line_id, why = self._for_leader.answered(answer, now)
+        pending = self._pending.get(line_id)
+        if pending is None:
+            return
+        if why:
+            log.warning("refused command line=%r why=%r", pending.item.line[:200], why)
+            self._note_refused(pending.item.line, why)
+        else:
+            self._notes.add(lines.external_command(pending.item.line))
+        self._finish(pending, "commands_refused" if why else "commands_done")
 
     def _drop_copies(self, finished: tuple[str, ...]) -> None:
         """Another receiver says that its scheduler has these."""
@@ -244,7 +276,10 @@ class Receiver:
             self._counts["commands_refused"] += 1
             return
         hold_mono = self._holds.pop(item.id, 0.0)
-        self._pending[item.id] = Pending(item, route(command), hold_mono=hold_mono)
+        leader = to_leader(command)
+        if leader:
+            self._for_leader.add(item.id, hold_mono)
+        self._pending[item.id] = Pending(item, route(command), leader=leader, hold_mono=hold_mono)
 
     # -- the spool
 
@@ -301,7 +336,7 @@ class Receiver:
         for pending in self._pending.values():
             if len(batch) >= BATCH:
                 break
-            if now.mono < pending.hold_mono:
+            if now.mono < pending.hold_mono or pending.leader:
                 continue
             asked = link.asked.get(pending.item.id)
             if asked is None and len(link.asked) >= WINDOW:
@@ -312,20 +347,23 @@ class Receiver:
                 continue
             link.asked[pending.item.id] = now.mono
             batch.append(pending.item)
-        if not batch:
+        notes = self._notes.take(now)
+        if not batch and not notes:
             return []
         link.flying = True
-        return [Call(scheduler, Submit(self.name, tuple(batch)), timeout_s=ANSWER_S, lane="submit")]
+        message = Submit(self.name, tuple(batch), notes=notes)
+        return [Call(scheduler, message, timeout_s=ANSWER_S, lane="submit")]
 
     def _has_answered(self, pending: Pending, shard: int) -> bool:
         known_foreign = pending.foreign.get(shard)
         return shard in pending.settled or known_foreign == self._versions.get(shard, "")
 
-    def _answered_for(
-        self, scheduler: str, items: tuple[Submitted, ...], answer: Message, now: Now
-    ) -> None:
+    def _answered_for(self, scheduler: str, sent: Submit, answer: Message, now: Now) -> None:
+        items = sent.items
         link = self._links.get(scheduler) or Link()  # a new one is dropped: it is off the roster
         link.flying = False
+        if sent.notes:
+            self._notes.sent() if isinstance(answer, Accepted) else self._notes.failed()
         if not isinstance(answer, Accepted):
             link.due_mono = now.mono + RETRY_S
             return
@@ -356,20 +394,34 @@ class Receiver:
 
     def _review(self, pending: Pending) -> None:
         """Finish a line that every shard of the roster has answered for."""
-        if pending.item.id not in self._pending or not self._versions:
+        if pending.item.id not in self._pending or not self._versions or pending.leader:
             return
         if not all(self._has_answered(pending, shard) for shard in self._versions):
             return
         if pending.host is None and pending.settled:
             self._finish(pending, "commands_done")
             return
-        log.warning("dropped command line=%r why=%r", pending.item.line[:200], "no such host")
+        self._drop(pending)
+
+    def _drop(self, pending: Pending) -> None:
+        """No shard has what the line is about."""
+        line = pending.item.line
+        command = parse(line)
+        assert not isinstance(command, Refused)
+        scope = COMMANDS[command.name].scope
+        why = f"no such {'host' if pending.host is not None else scope}" if scope != "global" else "nothing has that number"
+        log.warning("dropped command line=%r why=%r", line[:200], why)
+        if command.name.endswith("_CHECK_RESULT"):
+            self._notes.add(lines.passive_unknown(command.args[0]))
+        else:
+            self._notes.add(lines.command_failed(line, why))
         self._finish(pending, "commands_foreign")
 
     def _finish(self, pending: Pending, figure: str) -> None:
         self._counts[figure] += 1
         del self._pending[pending.item.id]
         self._second.finished(pending.item.id)
+        self._for_leader.drop(pending.item.id)
         for link in self._links.values():
             link.asked.pop(pending.item.id, None)
         self._forget.append(pending.item.id)

@@ -335,6 +335,8 @@ class Scheduler:
         if first:
             sender = self.cluster.daemon(asked.sender)
             again = sender is not None and sender.role == "scheduler"  # the losing side of a split
+            for note in asked.notes:
+                owned[0].journal.log(" ".join(note.splitlines()), now)
             for shard in owned:
                 for item in asked.items:
                     shard.commands.submit(item, now, obeyed_before=again)

@@ -74,6 +74,15 @@ class FilesAgree(Struct, frozen=True, array_like=True, tag=True):
     files_hash: str
 
 
+class Reread(Struct, frozen=True, array_like=True, tag=True):
+    """receiver -> leading arbiter: read your server's files again (RELOAD_CONFIG). By `Done`, or `NotMine`.
+
+    They become the next version if they were made from the committed one and are good.
+    """
+
+    by: str  # the command's id
+
+
 class Propose(Struct, frozen=True, array_like=True, tag=True):
     """operator -> leading arbiter: page `page` of a ConfigDocument that shall become the next version.
 

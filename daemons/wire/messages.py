@@ -41,6 +41,7 @@ from daemons.wire.configuration import (
     Proposal,
     ProposalAsk,
     Propose,
+    Reread,
 )
 from daemons.wire.documents import (
     DocSeen,
@@ -523,6 +524,7 @@ class Submit(Struct, frozen=True, array_like=True, tag=True):
     sender: str
     items: tuple[Submitted, ...]
     finished: tuple[str, ...] = ()  # between receivers: copies that are needed no more
+    notes: tuple[str, ...] = ()  # receiver -> scheduler: lines for the log, of commands that are none
 
 
 class Accepted(Struct, frozen=True, array_like=True, tag=True):
@@ -710,7 +712,7 @@ Message = (
     | Round | Votes | Gone | Revoke | Revoked | CopyVotes | VotesCopy
     | Keep | Kept | Recall | Recalled | StoreDocument
     | Pause | Paused | Resume | ResetVotes | VotesReset | AskWitnesses | Witnesses | Convene | Convened
-    | Compile | CompiledShards | FilesAgree | Propose | ProposalAsk | Proposal
+    | Compile | CompiledShards | FilesAgree | Propose | ProposalAsk | Proposal | Reread
     | Roster | Enrolled | Fetch | Page
     | Operate | Operation | OperationAsk | Operations | HandLead | HandOver
     | Exchange | Lent | TakeActions | Actions | Fence | Claimed
@@ -729,7 +731,7 @@ FROM_PEERS: frozenset[type] = frozenset(
     (
         Beat, CensusAsk, Round, CopyVotes, Revoke, Gone, Pause, Convene, Roster, Fetch, Exchange, TakeActions, Fence,
         Replicate, TakeBroks, Submit, ClaimActions, ActionsEnded, ClaimsAsk,
-        Keep, Recall, HandLead, HandOver, TakeMoved, DropMoved,
+        Keep, Recall, HandLead, HandOver, TakeMoved, DropMoved, Reread,
     )
 )  # fmt: skip
 FROM_OPERATORS: frozenset[type] = frozenset(  # with the operator key

@@ -14,7 +14,7 @@ REPORT = 8
 REPORTS = {"Beat": 6, "Enrolled": 3}  # with the tag
 CAME_SINCE = frozenset(
     ("Keep", "Recall", "Pause", "Resume", "ClaimActions", "ActionsEnded", "ClaimsAsk", "Operate", "OperationAsk",
-     "HandLead", "HandOver", "Propose", "ProposalAsk", "TakeMoved", "DropMoved")
+     "HandLead", "HandOver", "Propose", "ProposalAsk", "TakeMoved", "DropMoved", "Reread")
 )  # fmt: skip
 
 

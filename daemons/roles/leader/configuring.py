@@ -27,7 +27,7 @@ from daemons.wire.configuration import (
     Propose,
 )
 from daemons.wire.documents import Recall
-from daemons.wire.messages import Failed, Message, NotMine, Roster
+from daemons.wire.messages import Done, Failed, Message, NotMine, Roster
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +74,7 @@ class Configuring:
         self._own_old = False  # a version was adopted that the own files, as read at the start, are not
         self._taken: tuple[Propose, bytes] | None = None  # the proposal that is compiled
         self._offered = False  # the own files were considered under this epoch
+        self._reread = False  # somebody wants the own files read again
         self._agreed = ""  # files hash that the base was told
         self._incoming: dict[str, _Incoming] = {}
         self._proposals: dict[str, Proposal] = {}
@@ -101,6 +102,11 @@ class Configuring:
         self._stuck = self._cannot_make(leading)
         if self._own_old and OWN not in self._compiling:
             self._own_old = False
+            calls += self._compile(OWN, b"", now)
+        if self._reread and self.ready and self._taken is None and OWN not in self._compiling:
+            self._reread = self._offered = False
+            self.own = None
+            self._retry.pop(OWN, None)
             calls += self._compile(OWN, b"", now)
         if self._taken is not None and leading:
             calls += self._compile(self._taken[0].digest, self._taken[1], now)
@@ -215,7 +221,7 @@ class Configuring:
         if own.errors or own.files_hash == self.active.files_hash:
             return
         if own.base == self.active.files_hash and own.document:
-            log.warning("the files of this server were edited while its arbiter was down: they are proposed")
+            log.warning("the files of this server were edited: they are proposed")
             self._put(own)
 
     def _agree(self) -> list[Call]:
@@ -318,6 +324,14 @@ class Configuring:
         self.problems = tuple(found)
 
     # -- proposals
+
+    def reread(self, by: str) -> Message:
+        """Read this server's files again, to propose them if they are good and made from what is committed."""
+        if self.fixed:
+            return Failed("it works from one configuration for ever")
+        log.info("reads the files of this server again: command id=%s", by)
+        self._reread = True
+        return Done()
 
     def propose(self, asked: Propose) -> Message:
         """Take a page of a proposal. When `ready`."""

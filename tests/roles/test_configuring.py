@@ -316,3 +316,26 @@ def test_before_the_committed_version_is_known_nothing_is_taken():
     stage = Stage().run(1)
     stage.leading = 5
     assert isinstance(stage.propose("two"), NotMine)
+
+
+def test_files_read_again_by_command_are_proposed_like_a_reload():
+    stage = Stage("one").lead(5).run()
+    stage.files = document("two")
+    assert stage.role.reread("c1") == Done()
+    stage.run()
+    assert (stage.role.active.config, stage.role.n) == ("config-two", 2)
+    assert stage.role.reread("c2") == Done()  # nothing is new: no further version
+    stage.run()
+    assert stage.role.n == 2
+
+
+def test_files_read_again_that_are_bad_or_of_another_version_change_nothing_and_are_named():
+    stage = Stage("one").lead(5).run()
+    stage.files = document("bad")
+    stage.role.reread("c1")
+    stage.run()
+    assert stage.role.n == 1 and any("are not good" in p for p in stage.role.problems)
+    stage.files, stage.base = document("three"), "hash of another"
+    stage.role.reread("c2")
+    stage.run()
+    assert stage.role.n == 1 and any("are not those of configuration 1" in p for p in stage.role.problems)

@@ -4,17 +4,14 @@ import msgspec
 import pytest
 
 from daemons.model.objects import Command, Contact, Group, Host, Service, TimePeriod, Traits, Way
+from daemons.model.relations import Dependency
 from daemons.roles.shard.obeying.table import TABLE
+from daemons.roles.shard.passive import PASSIVE
 from daemons.rules.command_table import COMMANDS, SCHEDULERS
 from daemons.rules.modattr import BITS, mask
 from tests.roles.stage import WALL, Stage, body
 from tests.roles.test_scheduler_commands import submit
 from tests.roles.test_scheduler_tells import logs, take_over
-
-LATER = {
-    "PROCESS_HOST_CHECK_RESULT", "PROCESS_SERVICE_CHECK_RESULT", "PROCESS_HOST_OUTPUT",
-    "PROCESS_SERVICE_OUTPUT", "ADD_SIMPLE_HOST_DEPENDENCY", "DEL_HOST_DEPENDENCY",
-}  # fmt: skip
 
 
 def family(**more):
@@ -74,8 +71,8 @@ def shell():
 def test_every_command_for_schedulers_is_obeyed_by_a_function():
     wanted = {name for name, shape in COMMANDS.items() if shape.to == SCHEDULERS}
 
-    assert wanted - TABLE.keys() == LATER
-    assert TABLE.keys() <= wanted
+    assert TABLE.keys() | PASSIVE.keys() == wanted
+    assert not TABLE.keys() & PASSIVE.keys()
 
 
 # -- switches
@@ -410,6 +407,51 @@ def test_an_event_handler_is_launched_though_handlers_are_off_and_only_once(shel
     assert "SERVICE EVENT HANDLER: web1;http;OK;HARD;1;repair" in logs(shell.stage)
 
 
+# -- passive results and dependencies
+
+
+def test_an_output_without_a_state_keeps_the_state(shell):
+    shell.stage.fail()
+    shell.good("PROCESS_SERVICE_OUTPUT;web1;http;still broken;really|a=1")
+    status = shell.status("web1;http")
+    assert (status.state, status.state_type, status.output, status.perfdata) == (2, 1, "still broken;really", "a=1")
+    for number in range(2):
+        shell.good(f"PROCESS_HOST_CHECK_RESULT;db1;1;dead {number}")
+    shell.good("PROCESS_HOST_OUTPUT;db1;dead as before")
+    assert (shell.status("db1").state, shell.status("db1").output) == (1, "dead as before")
+
+
+def silent(shell, key):
+    return [d.on for d in shell.state.dependencies.get(key, ())]
+
+
+def test_a_host_depends_on_another_from_now_on_and_no_more(shell):
+    shell.stage.add("two")
+    shell.good("ADD_SIMPLE_HOST_DEPENDENCY;web1;db1")
+    assert silent(shell, "web1") == ["db1"]
+    assert "would be a loop" in shell("ADD_SIMPLE_HOST_DEPENDENCY;db1;web1").refused["one2"]
+    assert "define a hostdependency" in shell("ADD_SIMPLE_HOST_DEPENDENCY;web1;mars").refused["one3"]
+    for host in ("db1", "web1"):
+        for number in range(2):
+            shell.good(f"PROCESS_HOST_CHECK_RESULT;{host};1;dead {number}")
+    shell.stage.run(1.0)
+    told = [text for text in logs(shell.stage) if "NOTIFICATION: ann" in text]
+    assert [text.split(";")[1] for text in told] == ["db1"]
+    take_over(shell.stage)
+    later = Shell(shell.stage, "two")
+    assert silent(later, "web1") == ["db1"]
+    later.good("DEL_HOST_DEPENDENCY;web1;db1")
+    assert silent(later, "web1") == []
+    assert "does not depend on db1" in later("DEL_HOST_DEPENDENCY;web1;db1").refused["two2"]
+
+
+def test_a_dependency_of_the_files_is_taken_away_by_command():
+    written = Dependency(dependent="web1", on="db1", notification=("d",))
+    shell = Shell(family(dependencies=(written,)))
+    shell.good("DEL_HOST_DEPENDENCY;web1;db1")
+    assert silent(shell, "web1") == []
+
+
 # -- survival
 
 
@@ -439,3 +481,15 @@ def test_everything_that_was_set_is_there_with_a_new_owner(shell):
 
 def test_every_setting_that_a_mask_names_is_one_of_an_object():
     assert BITS.keys() - set(Traits.__struct_fields__) == {"failure_prediction_enabled"}
+
+
+def test_a_changed_command_that_the_files_have_no_more_gives_way_to_theirs(shell):
+    shell.good("CHANGE_SVC_CHECK_COMMAND;web1;http;other")
+    shell.good("CHANGE_SVC_CHECK_TIMEPERIOD;web1;http;nights")
+    before = shell.stage.shard
+    shell.stage.shard = msgspec.structs.replace(before, commands=body().commands, periods=())
+    shell.stage.version = "v2"
+    shell.stage.place("one")
+    shell.stage.run(2.0)
+    traits = shell.traits("web1;http")
+    assert (traits.check_command, traits.check_period) == ("check!web", "")

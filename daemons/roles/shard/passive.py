@@ -1,4 +1,4 @@
-"""Results that somebody outside sent: PROCESS_HOST_CHECK_RESULT and PROCESS_SERVICE_CHECK_RESULT."""
+"""Results that somebody outside sent: PROCESS_*_CHECK_RESULT, and PROCESS_*_OUTPUT that keep the state."""
 
 from daemons.model.clock import Now
 from daemons.roles.shard.apply import Consumer, Heard
@@ -9,6 +9,8 @@ from daemons.rules.commands import ExternalCommand
 PASSIVE = {
     "PROCESS_SERVICE_CHECK_RESULT": 3,
     "PROCESS_HOST_CHECK_RESULT": 2,
+    "PROCESS_SERVICE_OUTPUT": 2,
+    "PROCESS_HOST_OUTPUT": 1,
 }  # and how many arguments stand before the output
 
 
@@ -24,13 +26,15 @@ class Passive:
         """Apply a passive result. Returns why not, "" when it was."""
         args, settings = command.args, self._state.globals
         before = PASSIVE[command.name]
-        key = ";".join(args[: before - 1])
+        keeps = command.name.endswith("_OUTPUT")
+        key = ";".join(args[: before if keeps else before - 1])
         target = self._state.items.get(key)
         if target is None:
             host, _, description = key.partition(";")
             self._state.journal.log(lines.passive_unknown(host, description), now)
             return f"there is no {'service' if ';' in key else 'host'} {key}"
-        code, output = int(args[before - 1]), args[before]
+        code = target.status.state if keeps else int(args[before - 1])
+        output = args[before]
         if not self._accepts(target):
             return f"{key} takes no passive results"
         if settings.log_passive_checks:

@@ -29,7 +29,10 @@ from daemons.roles.shard.journal import ShardJournal, record_bytes
 from daemons.roles.shard.modulations import Modulations
 from daemons.roles.shard.moving import departed
 from daemons.roles.shard.store_sink import Store
+from daemons.rules.depend_changes import ATTRIBUTE as DEPENDS
+from daemons.rules.depend_changes import changed
 from daemons.rules.initial import beginning
+from daemons.rules.template import split_command
 from daemons.rules.timeperiod import ALWAYS, Period, compile_period
 
 _decode_status = msgspec.msgpack.Decoder(Status).decode
@@ -221,12 +224,25 @@ class ShardState:
 
     def refresh(self, item: Item) -> None:
         """Work out the traits of `item` anew: its configuration, then what operators changed."""
-        base = self.body.traits[item.of.traits]
-        item.traits = effective(base, item.status.modified) if item.status.modified else base
+        base, modified = self.body.traits[item.of.traits], item.status.modified
+        item.traits = effective(base, self._known(modified)) if modified else base
         item.line = ""
+        if DEPENDS in modified or item.key in self.dependencies:
+            written = self._written.get(item.key, ())
+            self.dependencies[item.key] = changed(written, item.key, modified.get(DEPENDS, ""))
         if item.is_host:  # whose custom variables are in the lines of its services
             for service in self.services_of(item.key):
                 service.line = ""
+
+    def _known(self, modified: dict[str, str]) -> dict[str, str]:
+        """Return `modified` less what names a command or period that the configuration has no more."""
+        left_out = [
+            name
+            for name, value in modified.items()
+            if (name == "check_command" and split_command(value)[0] not in self.commands)
+            or (name in ("check_period", "notification_period") and value and value not in self.periods)
+        ]
+        return {name: value for name, value in modified.items() if name not in left_out}
 
     def refresh_globals(self) -> None:
         """Work out the global switches anew."""
@@ -292,9 +308,8 @@ class ShardState:
         depending: dict[Key, list[Dependency]] = {}
         for dependency in body.dependencies:
             depending.setdefault(dependency.dependent, []).append(dependency)
-        self.dependencies: dict[Key, tuple[Dependency, ...]] = {
-            key: tuple(found) for key, found in depending.items()
-        }
+        self._written = {key: tuple(found) for key, found in depending.items()}
+        self.dependencies: dict[Key, tuple[Dependency, ...]] = dict(self._written)  # with changes
 
     def _statuses(
         self, records: dict[str, bytes], statuses: dict[Key, Status]

@@ -22,9 +22,6 @@ def put_modified(given: Given, item: Item, modified: dict[str, str]) -> None:
     changed = {name for name in before.keys() | modified.keys() if before.get(name) != modified.get(name)}
     status.modified = modified
     given.state.refresh(item)
-    if item.is_host and any(name.startswith("_") for name in changed):
-        for service in given.state.services_of(item.key):
-            service.line = ""  # it may use the host's variables
     if "flap_detection_enabled" in changed:
         parts.flaps.switched(item, given.now)
     if "max_check_attempts" in changed:

@@ -39,7 +39,7 @@ class Snapshot(Struct, frozen=True, array_like=True):
 
 
 class MaintenanceCheck(Struct, frozen=True, array_like=True):
-    """A check of its own that says whether an object is in maintenance (not OK = it is)."""
+    """A check of its own that says whether an object is in maintenance (2 = it is)."""
 
     command: str
     check_interval_s: float

@@ -8,7 +8,7 @@ from daemons.model.objects import Command, Globals, Snapshot
 from daemons.roles.role import Wait
 from daemons.roles.shard import side
 from daemons.wire.codec import decode_delta
-from daemons.wire.messages import Actions, Broks, TakeActions, TakeBroks
+from daemons.wire.messages import Actions, Broks, Replicate, TakeActions, TakeBroks
 from daemons.wire.side import SnapshotTaken
 from tests.roles.stage import Stage, body
 from tests.roles.test_scheduler_tells import logs, take_over
@@ -216,8 +216,9 @@ def test_the_interval_goes_on_at_the_next_owner():
     assert given(one, to="two", tags=("dmz",)) == []
 
 
-def brok(stage: Stage, states: bool) -> list:
-    asked = TakeBroks("brok", "b-i", 1, False, 0, 0, 0.0, states)
+def brok(stage: Stage, states: bool, after=None) -> list:
+    known, epoch, n = (True, after.epoch, after.n) if after is not None else (False, 0, 0)
+    asked = TakeBroks("brok", "b-i", 1, known, epoch, n, 0.0, states)
     found: list = []
     while True:
         answer = stage.schedulers["one"].handle(asked, stage.now)
@@ -252,6 +253,21 @@ def test_a_line_for_the_file_is_made_of_each_result():
     ]  # fmt: skip
     assert [t for d in deltas for t in d.host_perfdata] == []
     assert not any(d.changed for d in deltas)
+
+
+def test_a_broker_that_wants_states_gets_them_with_the_lines_and_the_standby_only_them():
+    one = stage({}, service_perfdata_template="$SERVICEPERFDATA$")
+    one.add("two")
+    one.place("one", "two")
+    one.run(2.0)
+    last = brok(one, states=True)[-1]
+    one.result(one.borrow(), 0, "fine|t=1s")
+    one.run(2.0)
+    deltas = brok(one, states=True, after=last)
+    (line,) = [d for d in deltas if d.service_perfdata]
+    assert line.service_perfdata == ("t=1s",) and "o/web1;http" in line.changed
+    sent = [c.message for c in one.sent if isinstance(c.message, Replicate) and not c.message.whole]
+    assert sent and not any(decode_delta(m.delta).service_perfdata for m in sent)
 
 
 def test_no_line_of_an_object_that_does_not_process_performance_data():

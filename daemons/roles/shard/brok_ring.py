@@ -10,9 +10,10 @@ from collections import deque
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemons.model.cluster import Epoch
-from daemons.wire.codec import encode
+from daemons.wire.codec import decode_delta, encode
 from daemons.wire.messages import Delta, LogLine
 
 LINES_MAX = 50_000  # log lines kept for brokers that are away
@@ -32,7 +33,7 @@ class Formed(Struct, frozen=True):
     data: bytes  # encoded `Delta`
     logs: tuple[LogLine, ...]
     wall: float
-    output: bytes = b""  # the same without records, of one with more output than log lines
+    output: bytes = b""  # the same without records, but with what only brokers get; b"" = there is none
 
     @property
     def position(self) -> Position:
@@ -155,7 +156,7 @@ class BrokRing:
         size = 0
         for formed in self._from(position):
             if states:
-                data = formed.data
+                data = _whole(formed)
             elif formed.output:
                 data = formed.output
             elif formed.logs:
@@ -183,6 +184,14 @@ class BrokRing:
 def line_key(formed: Formed) -> str:
     """Return the key under which retention keeps the log lines of `formed`."""
     return f"l/{formed.epoch}.{formed.n}"
+
+
+def _whole(formed: Formed) -> bytes:
+    """Return a delta with its records and with what only brokers get."""
+    if not formed.output:
+        return formed.data
+    records = decode_delta(formed.data)
+    return encode(replace(decode_delta(formed.output), changed=records.changed, removed=records.removed))
 
 
 def _position(formed: Formed) -> Position:

@@ -44,6 +44,17 @@ class Aside(Struct):
     hosts: list[str] = []  # lines of performance data
     services: list[str] = []
 
+    def beside(self, delta: Delta) -> bytes:
+        """Return `delta` with all this and without its records, encoded; b"" when there is nothing."""
+        if not (self.snapshots or self.hosts or self.services):
+            return b""
+        return encode(
+            replace(
+                delta, changed={}, removed=(), snapshots=tuple(self.snapshots),
+                host_perfdata=tuple(self.hosts), service_perfdata=tuple(self.services),
+            )
+        )  # fmt: skip
+
 
 class Keeper(Protocol):
     """What has the records of a shard."""
@@ -269,16 +280,10 @@ class ShardJournal:
             self._changed[f"l/{self.epoch}.{n}"] = _encode_record(logs)
         changed = {key: record_bytes(record) for key, record in self._changed.items()}
         removed = tuple(self._removed)
-        aside = self._aside
-        delta = Delta(
-            self.shard, self.epoch, n, now.wall, changed, removed, logs,
-            snapshots=tuple(aside.snapshots), host_perfdata=tuple(aside.hosts),
-            service_perfdata=tuple(aside.services),
-        )  # fmt: skip
-        output = b""
-        if delta.snapshots or delta.host_perfdata or delta.service_perfdata:
+        delta = Delta(self.shard, self.epoch, n, now.wall, changed, removed, logs)
+        output = self._aside.beside(delta)
+        if output:
             self._aside = Aside()
-            output = encode(replace(delta, changed={}, removed=()))
         shed = self.ring.add(Formed(self.epoch, n, encode(delta), logs, now.wall, output))
         self._changed, self._removed, self._logs = {}, dict.fromkeys(shed), []
         self._urgent_mono, self._quiet, self._flushed_mono = None, True, now.mono

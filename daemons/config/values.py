@@ -10,12 +10,14 @@ from daemons.config.schema import LEVELS, AttrType
 
 YES = frozenset({"1", "yes", "true", "on"})
 NO = frozenset({"0", "no", "false", "off"})
+TOO_LARGE = 2.0**53
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?")
 
 
 def number(value: str) -> float | None:
-    """Return the number in `value`."""
-    return float(value) if _NUMBER.fullmatch(value.strip()) else None
+    """Return the number in `value`, None also for one that no integer of ours can hold."""
+    found = float(value) if _NUMBER.fullmatch(value.strip()) else None
+    return found if found is None or abs(found) < TOO_LARGE else None
 
 
 def whole(value: str) -> int | None:

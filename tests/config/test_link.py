@@ -154,6 +154,7 @@ def test_a_mistake_that_is_repeated_is_said_at_each_line() -> None:
         ("check_interval five", "check_interval 'five' is not a number"),
         ("check_interval 1,5", "check_interval '1,5' is not a number"),
         ("check_interval nan", "check_interval 'nan' is not a number"),
+        ("business_impact 9" + "9" * 30, f"business_impact '9{'9' * 30}' is not a number"),
         ("check_interval -1", "check_interval '-1' is negative"),
         ("max_check_attempts 0", "max_check_attempts '0' is not at least 1"),
         ("active_checks_enabled 2", "active_checks_enabled '2' is neither 1 nor 0"),

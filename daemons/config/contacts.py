@@ -197,7 +197,7 @@ class _Reader:
         bad = [letter for letter in given if letter not in OPTIONS[attr] + "an"]
         if bad:
             self._complaints.warning(
-                f"{label}: {attr} has no '{bad[0]}' (it knows {','.join(OPTIONS[attr])},n)",
+                f"{_label(label, block, attr)}: {attr} has no '{bad[0]}' (it knows {','.join(OPTIONS[attr])},n)",
                 block.where_of(attr),
             )
         return tuple(OPTIONS[attr]) if "a" in given else given or ("n",)
@@ -206,10 +206,16 @@ class _Reader:
         self, label: str, block: Block, attr: str, what: str, name: str, known: Collection[str]
     ) -> None:
         self._complaints.error(
-            f"{label}: {attr}: {what} {name} is not defined",
+            f"{_label(label, block, attr)}: {attr}: {what} {name} is not defined",
             block.where_of(attr),
             did_you_mean(name, known),
         )
+
+
+def _label(label: str, block: Block, attr: str) -> str:
+    """Return who says `attr`, so that a mistake in a template is one complaint."""
+    said_by = block.said_by(attr)
+    return label if said_by is block else f"template {said_by.attrs.get('name', '')}"
 
 
 def _says(attrs: dict[str, str], attr: str, default: bool) -> bool:

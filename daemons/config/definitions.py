@@ -46,7 +46,9 @@ class Definitions:
                     found[name][0], block, f"{kind} {name}", self.complaints
                 ):
                     continue
-                found[name] = (block, templates.merged(block.attrs, templates.prototype(block)))
+                proto = templates.prototype(block)
+                block.origin = proto.origin
+                found[name] = (block, templates.merged(block.attrs, proto))
         return dict(sorted(found.items()))
 
     def unnamed(self, kind: str) -> list[tuple[Block, dict[str, str]]]:

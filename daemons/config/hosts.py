@@ -69,14 +69,18 @@ def _check_parents(defs: Definitions, hosts: Hosts) -> None:
             if parent not in hosts:
                 defs.complaints.warning(
                     f"host {name}: parent {parent} is not defined",
-                    host.block.where_of("parents"),
+                    _said_by(host, "parents").where_of("parents"),
                     did_you_mean(parent, hosts),
                 )
     for circle in circles({n: h.parents for n, h in hosts.items() if h.parents}):
         defs.complaints.error(
             f"hosts are each other's parents: {' -> '.join((*circle, circle[0]))}",
-            hosts[circle[0]].block.where_of("parents"),
+            _said_by(hosts[circle[0]], "parents").where_of("parents"),
         )
+
+
+def _said_by(host: HostDef, attr: str) -> Block:
+    return host.block if attr in host.block.attrs else host.proto.origin.get(attr, host.block)
 
 
 def hostgroups_of(defs: Definitions, hosts: Hosts) -> dict[str, GroupDef]:

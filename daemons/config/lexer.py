@@ -44,6 +44,13 @@ class Block(Struct, eq=False, gc=False):
     source: Source
     start: int  # offset of `define`
     end: int
+    origin: dict[
+        str, "Block"
+    ] = {}  # the templates that say what it does not say itself, once known
+
+    def said_by(self, attr: str) -> "Block":
+        """Return the block that says `attr`: this one, or one of its templates."""
+        return self if attr in self.attrs else self.origin.get(attr, self)
 
     @property
     def where(self) -> str:
@@ -53,8 +60,10 @@ class Block(Struct, eq=False, gc=False):
     def where_of(self, attr: str, containing: str = "") -> str:
         """Return "file:line" of the (last) line that gives `attr`, else that of its `define`.
 
-        `containing` picks one of several such lines.
+        `containing` picks one of several such lines. What a template says is looked for there.
         """
+        if attr not in self.attrs and attr in self.origin:
+            return self.origin[attr].where_of(attr, containing)
         kind = KINDS.get(self.kind)
         renamed = kind.renamed if kind else {}
         found = -1
@@ -141,6 +150,9 @@ class Lexer:
         found: list[Pair] = []
         if not define[2]:
             _, pos = _logical_line(source.text, _opens_next(source.text, pos) - 1)
+        if define[2] and define[3].strip() == "}":
+            self._block(define[1], found, source, start, pos)
+            return pos
         if define[3].strip():
             self._complaints.error(
                 f"text after the brace of 'define {define[1]}'",
@@ -159,6 +171,14 @@ class Lexer:
                 )
                 self._block(define[1], found, source, start, at)
                 return at
+            if line.startswith("}"):
+                self._complaints.error(
+                    f"text after the '}}' that ends 'define {define[1]}'",
+                    _place(source, at),
+                    "a block ends with a line of only '}'",
+                )
+                self._block(define[1], found, source, start, after)
+                return after
             if pair := _split(line):
                 found.append(pair)
         self._complaints.error(
@@ -173,6 +193,10 @@ class Lexer:
         key, equals, value = (part.strip() for part in line.partition("="))
         if not equals or not key:
             fix = "close an object with one '}' only" if line == "}" else "write key=value"
+            if line.startswith("\ufeff"):
+                fix = "remove the byte order mark before it"
+            elif line.lower().startswith("define"):
+                fix = "write define TYPE{"
             self._complaints.error(f"'{_short(line)}' is not key=value", _place(source, pos), fix)
         elif not value:
             self._complaints.error(f"{key} has no value", _place(source, pos))
@@ -234,7 +258,7 @@ def _merged(kind: Kind, pairs: list[Pair]) -> dict[str, str]:
     for key, value in pairs:
         if key not in attrs:
             attrs[key] = value
-        elif key in kind.join:
+        elif key in kind.join or key == "use":
             attrs[key] += "," + value.lstrip("+")
         elif key in kind.keep:
             attrs[key] += "\n" + value
@@ -254,8 +278,9 @@ def _logical_line(text: str, pos: int) -> tuple[str, int]:
             return "", pos
         part = _uncommented(part)
         stripped = part.rstrip()
-        goes_on = stripped.endswith("\\") and pos <= len(text)
-        part = stripped[:-1] if goes_on else part
+        escaped = stripped.endswith("\\\\")  # a backslash that is meant, as in Nagios
+        goes_on = stripped.endswith("\\") and not escaped and pos <= len(text)
+        part = stripped[:-1] if goes_on or escaped else part
         parts.append(part.lstrip() if parts else part)
         if not goes_on:
             return "".join(parts).strip(), pos

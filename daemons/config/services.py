@@ -49,6 +49,9 @@ def servicegroups_of(defs: Definitions, services: Services) -> dict[str, GroupDe
 def _name_members(defs: Definitions, name: str, group: GroupDef, services: Services) -> None:
     """Add the members that a service group names itself: host,description,host,description."""
     pairs = words(group.attrs.get("members", ""))
+    if pairs == ("*",):
+        group.members |= dict.fromkeys(f"{host};{description}" for host, description in services)
+        return
     for host, description in zip(pairs[::2], pairs[1::2], strict=False):
         if (host, description) in services:
             group.members[f"{host};{description}"] = None

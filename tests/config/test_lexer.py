@@ -36,6 +36,10 @@ def attrs(text: str, kind: str = "host") -> dict[str, str]:
         ("define host{\nalias a \\; b\n}\n", {"alias": "a ; b"}),
         ("define host{\nalias a # b\n}\n", {"alias": "a # b"}),
         ("define host{\nalias two \\\n   words\n}\n", {"alias": "two words"}),
+        ("define host{\nalias C:\\\\\nnotes n\n}\n", {"alias": "C:\\", "notes": "n"}),
+        ("define host{\nuse a\nuse b\n}\n", {"use": "a,b"}),
+        ("define host{}\n", {}),
+        ("define host{\nalias\ta\u00e4\n}", {"alias": "a\u00e4"}),
         ("define host{\nalias a{1}b\n}\n", {"alias": "a{1}b"}),
         ("define host{\nalias two  blanks\n}\n", {"alias": "two  blanks"}),
         ("define host{\nalias\n}\n", {"alias": ""}),
@@ -101,6 +105,11 @@ def test_settings_and_macros_stand_between_the_blocks() -> None:
             "define host{ host_name a\n}\n",
             "t.cfg:1: error: text after the brace of 'define host'",
         ),
+        (
+            "define host{\nhost_name a\n} define host{\n",
+            "t.cfg:3: error: text after the '}' that ends 'define host'",
+        ),
+        ("\ufeffdefine=1\n\ufeffa\n", "t.cfg:2: error: '\ufeffa' is not key=value"),
         (
             "\n\ndefine gizmo{\nx y\n}\n",
             "t.cfg:3: warning: objects of the type 'gizmo' are not known, this one is ignored",

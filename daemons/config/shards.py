@@ -203,10 +203,13 @@ def _shard(
 def _poller_tags(traits: Iterable[Traits], objects: Objects) -> tuple[str, ...]:
     """Return the tags that checks ask for: the object's own, else its command's."""
     of_command = {command.name: command.poller_tag for command in objects.commands}
+    modulated = {m.name: m.command for m in objects.modulations.check}
     asked = {
-        t.poller_tag or of_command.get(t.check_command.partition("!")[0], "")
+        t.poller_tag or of_command.get(name, "")
         for t in traits
-        if t.check_command.partition("!")[0] not in ("", *IMPLICIT_COMMANDS)
+        if t.check_command
+        for written in (t.check_command, *(modulated.get(m, "") for m in t.check_modulations))
+        if (name := written.partition("!")[0]) not in ("", *IMPLICIT_COMMANDS)
     }
     return tuple(sorted(asked))
 

@@ -173,3 +173,12 @@ def test_a_dependency_is_in_the_shard_of_its_hosts() -> None:
     assert [(b.id, len(b.dependencies)) for b in bodies(found) if b.dependencies] == [
         (placed(found)["h001"], 1)
     ]
+
+
+def test_a_shard_asks_for_the_tags_of_modulated_commands_too() -> None:
+    text = daemon("poller", "p", "poller_tags dmz,None") + schedulers(1)
+    text += block("command", "command_name far", "command_line /x", "poller_tag dmz")
+    text += block("checkmodulation", "checkmodulation_name c", "check_command far!1")
+    ((shard, _),) = loaded(text + host("h", "check_command ok", "checkmodulations c"), BASE).shards
+
+    assert shard.poller_tags == ("", "dmz")

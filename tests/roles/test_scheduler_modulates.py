@@ -183,3 +183,22 @@ def test_a_new_configuration_brings_its_own_modulations():
     stage.place("one")
     stage.run(3.0)
     assert line(stage) == "/bin/slow -a new"
+
+
+def test_the_command_of_the_hour_goes_to_a_poller_with_its_tag():
+    stage = staged(
+        check_modulations=("c",),
+        more={
+            "check_modulations": (CheckModulation("c", "slow!web", "early"),),
+            "commands": (Command("slow", "/bin/slow", -1.0, "dmz"),),
+        },
+    )
+    scheduler = stage.start()
+    stage.run(12.0)
+    checks = scheduler.seats[1].owned.checks
+    assert checks.waiting(("dmz",)) and not checks.waiting(())
+
+    stage.run(LASTS_S)  # it waits, and the period ends meanwhile
+    assert not checks.lend("p", 1, 9, ("dmz",), stage.now)
+    assert checks.waiting(()) and not checks.waiting(("dmz",))
+    assert line(stage) == "/bin/check -H 10.0.0.1 -a web"

@@ -40,7 +40,7 @@ class Borrowing:
 
     def exchange(self, asked: Exchange, owned: Sequence[OwnedShard], now: Now) -> Lent | Wait:
         """Take the results, lend what is due; wait while there is nothing to say."""
-        borrower = self._borrower(asked, owned)
+        borrower = self._borrower(asked, owned, now)
         borrower.heard_mono = now.mono
         if asked.seq < borrower.seq:
             return Lent(self._owner, borrower.serial)  # a late repeat: answered long ago
@@ -88,14 +88,14 @@ class Borrowing:
         for shard in owned:
             for instance in shard.checks.borrowers():
                 if instance not in alive:
-                    shard.checks.gone(instance)
+                    shard.checks.gone(instance, now)
 
-    def _borrower(self, asked: Exchange, owned: Sequence[OwnedShard]) -> _Borrower:
+    def _borrower(self, asked: Exchange, owned: Sequence[OwnedShard], now: Now) -> _Borrower:
         borrower = self._borrowers.get(asked.poller)
         if borrower is None or borrower.instance != asked.instance:
             if borrower is not None:
                 for shard in owned:
-                    shard.checks.gone(borrower.instance)
+                    shard.checks.gone(borrower.instance, now)
             borrower = self._borrowers[asked.poller] = _Borrower(asked.instance)
         return borrower
 
@@ -111,7 +111,7 @@ class Borrowing:
                     borrower.taken.pop(batch_id, None)
         borrower.told = []
         for shard in owned:
-            shard.checks.seen(asked.instance, asked.lent_seen)
+            shard.checks.seen(asked.instance, asked.lent_seen, now)
             if asked.want or asked.batches:  # else it only asks whose the shard is, its results follow
                 shard.heard.add(asked.poller)
         by_id = {shard.state.id: shard for shard in owned}

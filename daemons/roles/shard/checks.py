@@ -94,7 +94,7 @@ class Checks:
                 continue
             due = item.status.next_check_wall
             if handed is not None and 0 < due <= now.wall and item.traits.check_command:
-                self._make_ready(item)
+                self._make_ready(item, now)
             else:
                 self.start(item, index - 1, now)
 
@@ -181,7 +181,7 @@ class Checks:
         if not item.lent_to and not item.ready:
             if not status.next_check_wall:
                 status.next_check_wall = now.wall
-            self._make_ready(item)
+            self._make_ready(item, now)
 
     def turn(self, now: Now) -> None:
         """Move what is due to the pollers' queues; take back what a poller kept too long."""
@@ -192,9 +192,9 @@ class Checks:
                 self._state.journal.log(said, now)
                 self._take_back(item)
                 self._state.figures["orders_lent_again"] += 1
-                self._make_ready(item)
+                self._make_ready(item, now)
             elif self._gate.on(item):
-                self._make_ready(item)
+                self._make_ready(item, now)
             else:
                 self._skip(item, now)
 
@@ -206,8 +206,7 @@ class Checks:
             item = queue.popleft()
             if not item.ready:
                 continue
-            if not self._lines.internal(item, now):  # a check modulation has begun
-                self._ready.setdefault(item.traits.poller_tag, deque()).append(item)
+            if self._queued_elsewhere(item, INTERNAL, now):
                 continue
             item.ready = False
             if self._gate.open(item, now):
@@ -259,8 +258,7 @@ class Checks:
                 item = queue.popleft()
                 if not item.ready:
                     continue
-                if item.traits.check_modulations and self._lines.internal(item, now):
-                    self._ready.setdefault(INTERNAL, deque()).append(item)
+                if self._queued_elsewhere(item, tag, now):
                     continue
                 item.ready = False
                 if self._gate.open(item, now):
@@ -279,7 +277,7 @@ class Checks:
             chunks.append(Chunk(shard, epoch, len(piece), _encode(piece)))
         return chunks
 
-    def seen(self, poller: str, serial: int) -> None:
+    def seen(self, poller: str, serial: int, now: Now) -> None:
         """Note the newest answer that `poller` got; what went with later ones is lent again."""
         unseen = self._unseen.get(poller)
         while unseen:
@@ -287,13 +285,13 @@ class Checks:
             if sent > serial:
                 for item, seq in lent:
                     if item.lent_to == poller and item.lent_seq == seq:
-                        self._lend_again(item)
+                        self._lend_again(item, now)
 
-    def gone(self, poller: str) -> None:
+    def gone(self, poller: str, now: Now) -> None:
         """Lend again at once whatever the poller instance `poller` had."""
         self._unseen.pop(poller, None)
         for item in list(self._out.pop(poller, {}).values()):
-            self._lend_again(item)
+            self._lend_again(item, now)
 
     def borrowers(self) -> list[str]:
         """Return the poller instances that have orders of this shard."""
@@ -360,13 +358,22 @@ class Checks:
         status = item.status
         self.schedule(item, now, retry=status.state_type == SOFT and status.state != OK)
 
-    def _make_ready(self, item: Item) -> None:
+    def _make_ready(self, item: Item, now: Now) -> None:
         item.ready = True
-        tag = self._lines.poller_tag(item)
+        self._queue(item, self._lines.poller_tag(item, now))
+
+    def _queue(self, item: Item, tag: str) -> None:
         queue = self._ready.get(tag)
         if queue is None:
             queue = self._ready[tag] = deque()
         queue.append(item)
+
+    def _queued_elsewhere(self, item: Item, tag: str, now: Now) -> bool:
+        """Move what a check modulation made another poller's since it became ready."""
+        if not item.traits.check_modulations or self._lines.poller_tag(item, now) == tag:
+            return False
+        self._queue(item, self._lines.poller_tag(item, now))
+        return True
 
     def _take_back(self, item: Item) -> None:
         out = self._out.get(item.lent_to)
@@ -377,11 +384,11 @@ class Checks:
         item.lent_to = ""
         self._before.pop(item.key, None)
 
-    def _lend_again(self, item: Item) -> None:
+    def _lend_again(self, item: Item, now: Now) -> None:
         self._take_back(item)
         item.slot = 0
         self._state.figures["orders_lent_again"] += 1
-        self._make_ready(item)
+        self._make_ready(item, now)
 
 
 def _queues(tags: tuple[str, ...]) -> tuple[str, ...]:

@@ -93,9 +93,9 @@ class CommandLines:
             env = environment(self._lookups.of(item, now), customs, check.args)
         return line, env, timeout_s
 
-    def poller_tag(self, item: Item) -> str:
+    def poller_tag(self, item: Item, now: Now) -> str:
         """Return the tag that a poller must have to run this check, "" for none, INTERNAL for no poller."""
-        check = self._check(item.traits.check_command)
+        check = self._check(self._state.modulations.check_command(item.traits, now.wall))
         if check is not None and check.internal:
             return INTERNAL
         tag = item.traits.poller_tag

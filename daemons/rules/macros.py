@@ -181,7 +181,7 @@ def _family(
         f"{kind}ACKAUTHORALIAS": _ack_alias,
         f"{kind}ACKCOMMENT": _ack_comment,
         f"{kind}CHECKCOMMAND": lambda c: c.traits.check_command,
-        f"{kind}BUSINESSIMPACT": lambda c: str(c.traits.business_impact),
+        f"{kind}BUSINESSIMPACT": lambda c: str(max(c.traits.business_impact, c.status.business_impact)),
         f"{groups}NAME": lambda c: c.traits.groups[0] if c.traits.groups else "",
         f"{groups}NAMES": lambda c: ",".join(c.traits.groups),
         f"{kind}NOTES": lambda c: c.traits.shown.get("notes", ""),

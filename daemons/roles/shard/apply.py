@@ -13,6 +13,7 @@ from daemons.roles.shard.around import Around
 from daemons.roles.shard.bookings import Bookings
 from daemons.roles.shard.checks import Checks
 from daemons.roles.shard.flaps import Flaps
+from daemons.roles.shard.impacts import Impacts
 from daemons.roles.shard.side import Side
 from daemons.roles.shard.state import Item, ShardState
 from daemons.roles.shard.tell import Teller
@@ -49,10 +50,11 @@ class Consumer:
 
     def __init__(
         self, state: ShardState, checks: Checks, teller: Teller, bookings: Bookings, flaps: Flaps,
-        side: Side,
+        side: Side, impacts: Impacts,
     ) -> None:  # fmt: skip
         """`checks` schedules what comes next, `teller` tells people, `bookings` has the downtimes."""
         self._side = side
+        self._impacts = impacts
         self._bookings = bookings
         self._flaps = flaps
         self._state = state
@@ -147,6 +149,7 @@ class Consumer:
         status.checked = True
         status.passive = heard.passive
         status.stale = False
+        status.impact_state = -1
         status.took_s = heard.took_s
         status.last_check_wall = heard.started_wall + heard.took_s
         if not heard.passive and status.next_check_wall:
@@ -164,6 +167,7 @@ class Consumer:
         if move.hard_changed:
             self._note_hard_change(status, now)
             state.hard_changed[item.key] = None
+            self._impacts.changed(item, now)
         if move.changed or move.hard_changed:
             status.next_notification_wall = 0.0
             status.no_more_notifications = False

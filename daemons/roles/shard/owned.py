@@ -147,6 +147,7 @@ class OwnedShard:
         self.maintenance.begin(now)
         self.flaps = Flaps(state, self.teller, self.bookings)
         self.side = Side(state, self.lines)
+        self.impacts = Impacts(state, self.rules, now)
         self.consumer = Consumer(
             state, self.checks, self.teller, self.bookings, self.flaps, self.side
         )
@@ -258,6 +259,7 @@ class OwnedShard:
         changed, self.state.hard_changed = self.state.hard_changed, {}
         self.business.changed(changed)
         self.business.tick(now)
+        self.impacts.tick(now)
 
     def _clear_up(self, now: Now) -> list[Call]:
         """Ask the keepers what a reactionner that is gone had claimed, one question at a time."""
@@ -347,6 +349,7 @@ class OwnedShard:
         self.lines.forget()
         self.rules.forget()
         self.business.begin()
+        self.impacts.begin(now)
         for item in state.departed:
             self.checks.drop(item)
         for item in state.arrived:

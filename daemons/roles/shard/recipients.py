@@ -125,7 +125,10 @@ class Recipients:
             kind,
             item.status.state,
             is_host=item.is_host,
-            business_impact=self._state.modulations.business_impact(item.traits, now.wall),
+            business_impact=max(
+                self._state.modulations.business_impact(item.traits, now.wall),
+                item.status.business_impact,
+            ),
             in_period=self.in_period(period, now.wall),
             told=any(told.contact == contact.name for told in item.status.told),
             in_downtime=switches is not None and any(d.in_effect for d in switches.downtimes),

@@ -98,7 +98,7 @@ class ShardState:
         self.arrived: list[Item] = []  # by the last new configuration
         self.departed: list[Item] = []
         self.restored: set[Key] = set()  # objects that had a record when the shard was taken up
-        self.hard_changed: dict[Key, None] = {}  # since the last tick: for business rules and impacts
+        self.hard_changed: dict[Key, None] = {}  # since the last tick: for business rules
         self.contact_status: dict[str, ContactStatus] = {}
         self.extra: dict[str, bytes] = {}  # records of other kinds: "a/", "x/", "b/", "m/"
         self.held: frozenset[Key] = frozenset()  # objects of this shard that another may still run

@@ -1,8 +1,6 @@
 """Problems and impacts."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from daemons.rules.impact import Links, causes, hidden_state, raised, sources
 
@@ -13,34 +11,38 @@ BAD = {"b1", "b2"}
     (Links(), True, ()),
     (Links(above=("b1",)), False, ("b1",)),
     (Links(above=("ok",)), True, ()),
-    (Links(above=("b1", "b2")), False, ("b1", "b2")),
+    (Links(above=("hit",)), False, ("hit",)),  # it suffers itself
+    (Links(above=("b1", "hit")), False, ("b1", "hit")),
     (Links(above=("b1", "ok")), True, ()),  # one parent is up
     (Links(masters=("ok", "b2")), False, ("b2",)),
+    (Links(masters=("hit",)), True, ()),
     (Links(elements=("b1", "ok")), True, ("b1",)),
     (Links(elements=("b1", "ok")), False, ()),  # the rule is OK
+    (Links(elements=("hit",)), True, ()),
     (Links(above=("b1",), masters=("b2", "b1"), elements=("b2",)), True, ("b1", "b2")),
 ])  # fmt: skip
 def test_causes(links: Links, bad: bool, found: tuple[str, ...]) -> None:
-    assert causes(links, bad=bad, is_bad=BAD.__contains__) == found
+    lost = (BAD | {"hit"}).__contains__
+    assert causes(links, bad=bad, is_bad=BAD.__contains__, is_lost=lost) == found
 
 
-def test_sources_are_at_the_root_and_never_the_object_itself() -> None:
-    above = {"svc": ("web",), "web": ("gw1", "gw2"), "gw1": ("core",), "rule": ("svc", "disk")}
-
-    def causes_of(key: str) -> tuple[str, ...]:
-        return above.get(key, ())
-
-    assert sources("core", causes_of) == ()
-    assert sources("gw1", causes_of) == ("core",)
-    assert sources("svc", causes_of) == ("core", "gw2")
-    assert sources("rule", causes_of) == ("core", "disk", "gw2")
+def found(key: str, *of: str) -> tuple[str, ...]:
+    suffering = {"web": ("gw2", "gw1"), "old": ("over",), "self": ("rule",)}
+    return sources(
+        key, of, sources_of=lambda one: suffering.get(one, ()), is_problem=lambda one: one != "over"
+    )
 
 
-@given(st.dictionaries(st.sampled_from("abcde"), st.lists(st.sampled_from("abcde"), max_size=3).map(tuple)))
-def test_circles_end(above: dict[str, tuple[str, ...]]) -> None:
-    found = sources("a", lambda key: above.get(key, ()))
-    assert "a" not in found
-    assert all(not above.get(key) for key in found)
+def test_sources_are_the_causes_or_what_those_suffer_from() -> None:
+    assert found("svc") == ()
+    assert found("svc", "gw1") == ("gw1",)
+    assert found("svc", "web", "disk") == ("disk", "gw1", "gw2")
+
+
+def test_nothing_is_its_own_source_nor_what_is_no_problem_any_more() -> None:
+    assert found("rule", "self") == ()
+    assert found("rule", "self", "disk") == ("disk",)
+    assert found("svc", "old") == found("svc", "over") == ()
 
 
 @pytest.mark.parametrize(("own", "impacts", "effective"), [

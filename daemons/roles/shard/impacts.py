@@ -4,18 +4,22 @@ The one thing to know: it follows the hard states one change at a time, and look
 object that has changed. The impacts of a problem are not in its status: a router may have ten thousand.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 from daemons.model.clock import Now, Wall
 from daemons.model.objects import Host, Key
 from daemons.model.status import OK
-from daemons.roles.shard.business import Rules
+from daemons.roles.shard.rule_trees import Rules
 from daemons.roles.shard.state import Item, ShardState
 from daemons.rules.business import bad_in
 from daemons.rules.depend import NOTIFICATION, failing
 from daemons.rules.impact import Links, causes, hidden_state, raised, sources
 
 AGAIN_S = 60.0  # what time periods change is found within so long
+JUDGED_MAX = (
+    100  # times that one object is looked at for one change: circles of several kinds of links end
+)
 
 
 class Impacts:
@@ -69,25 +73,35 @@ class Impacts:
     # -- inside
 
     def _follow(self, changed: Iterable[Key], now: Now) -> None:
-        """Work out anew what these objects and all that hang on them suffer from."""
+        """Work out anew what these objects and those that hang on them suffer from, and on, while it changes."""
+        waiting = deque(changed)
+        queued = set(waiting)
+
+        def add_below(key: Key) -> None:
+            for other in self._below(key):
+                if other not in queued:
+                    queued.add(other)
+                    waiting.append(other)
+
+        for key in tuple(waiting):
+            add_below(key)
+        judged: dict[Key, int] = {}
         problems: set[Key] = set()
-        for key in self._hanging_on(changed):
+        while waiting:
+            key = waiting.popleft()
+            queued.discard(key)
             item = self._state.items.get(key)
-            if item is not None:
-                problems.update(self._judge(item, now.wall))
+            judged[key] = judged.get(key, 0) + 1
+            if item is None or judged[key] > JUDGED_MAX:
+                continue
+            before = {*item.status.source_problems}
+            if self._judge(item, now.wall):
+                add_below(key)
+                problems.update(before ^ {*item.status.source_problems})
+            if item.status.is_problem or item.status.business_impact >= 0 or key in self._of:
+                problems.add(key)
         for key in problems:
             self._weigh(key, now.wall)
-
-    def _hanging_on(self, changed: Iterable[Key]) -> Iterator[Key]:
-        seen = dict.fromkeys(changed)
-        todo = list(seen)
-        while todo:
-            key = todo.pop()
-            yield key
-            for other in self._below(key):
-                if other not in seen:
-                    seen[other] = None
-                    todo.append(other)
 
     def _below(self, key: Key) -> Iterator[Key]:
         state = self._state
@@ -97,26 +111,27 @@ class Impacts:
             yield from state.service_keys.get(key, ())
             yield from state.children.get(key, ())
 
-    def _judge(self, item: Item, wall: Wall) -> Iterator[Key]:
-        """Say what `item` suffers from; yields the problems whose impacts are others now, itself if it is one."""
+    def _judge(self, item: Item, wall: Wall) -> bool:
+        """Note what `item` suffers from; return whether that is new for those that hang on it."""
         status, key = item.status, item.key
-        found = sources(key, lambda one: self._causes(one, wall))
-        is_problem = status.last_hard_state != OK and not found
+        bad = self._is_bad(key)
+        found = sources(
+            key,
+            causes(self._links(item, wall), bad=bad, is_bad=self._is_bad, is_lost=self._is_lost),
+            sources_of=self._sources_of,
+            is_problem=self._is_problem,
+        )
         before = status.source_problems
-        if found != before:
-            for source in {*before} - {*found}:
-                self._of.get(source, set()).discard(key)
-            for source in found:
-                self._of.setdefault(source, set()).add(key)
-            yield from {*before} ^ {*found}
-            status.source_problems = found
-            self._hide(item, hidden=bool(found), was=bool(before))
-            self._state.changed(item)
-        if is_problem != status.is_problem:
-            status.is_problem = is_problem
-            self._state.changed(item)
-        if is_problem or status.business_impact >= 0 or key in self._of:
-            yield key
+        if found == before and status.is_problem == (bad and not found):
+            return False
+        for source in {*before} - {*found}:
+            self._of.get(source, set()).discard(key)
+        for source in found:
+            self._of.setdefault(source, set()).add(key)
+        status.source_problems, status.is_problem = found, bad and not found
+        self._hide(item, hidden=bool(found), was=bool(before))
+        self._state.changed(item)
+        return True
 
     def _hide(self, item: Item, *, hidden: bool, was: bool) -> None:
         """Show an impact as one until its next result; a rule knows its state and shows it."""
@@ -139,21 +154,13 @@ class Impacts:
         if item is None:
             return
         modulations, items = self._state.modulations, self._state.items
-        others = (
-            modulations.business_impact(items[k].traits, wall) for k in impacts if k in items
-        )
+        others = (modulations.business_impact(items[k].traits, wall) for k in impacts if k in items)
         status = item.status
         value = raised(modulations.business_impact(item.traits, wall), others)
         value = value if status.is_problem else -1
         if value != status.business_impact:
             status.business_impact = value
             self._state.changed(item)
-
-    def _causes(self, key: Key, wall: Wall) -> tuple[Key, ...]:
-        item = self._state.items.get(key)
-        if item is None:
-            return ()
-        return causes(self._links(item, wall), bad=self._is_bad(key), is_bad=self._is_bad)
 
     def _links(self, item: Item, wall: Wall) -> Links:
         state, host = self._state, item.host
@@ -181,3 +188,17 @@ class Impacts:
     def _is_bad(self, key: Key) -> bool:
         item = self._state.items.get(key)
         return item is not None and item.status.last_hard_state != OK
+
+    def _is_lost(self, key: Key) -> bool:
+        item = self._state.items.get(key)
+        if item is None:
+            return False
+        return item.status.last_hard_state != OK or bool(item.status.source_problems)
+
+    def _sources_of(self, key: Key) -> tuple[Key, ...]:
+        item = self._state.items.get(key)
+        return item.status.source_problems if item is not None else ()
+
+    def _is_problem(self, key: Key) -> bool:
+        item = self._state.items.get(key)
+        return item is not None and item.status.is_problem

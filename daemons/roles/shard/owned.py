@@ -18,13 +18,14 @@ from daemons.roles.role import Call
 from daemons.roles.shard.apply import Consumer, Heard
 from daemons.roles.shard.bookings import Bookings
 from daemons.roles.shard.brok_desk import BrokDesk
-from daemons.roles.shard.business import Business, Rules
+from daemons.roles.shard.business import Business
 from daemons.roles.shard.checks import Checks
 from daemons.roles.shard.command_lines import CommandLines
 from daemons.roles.shard.commands import Commands
 from daemons.roles.shard.flaps import Flaps
 from daemons.roles.shard.freshness import FreshnessWatch
 from daemons.roles.shard.gate import Gate
+from daemons.roles.shard.impacts import Impacts
 from daemons.roles.shard.introduce import Introductions
 from daemons.roles.shard.maintenance import PREFIX as MAINTENANCE
 from daemons.roles.shard.maintenance import Maintenance
@@ -32,6 +33,7 @@ from daemons.roles.shard.moving import KEPT_S, Moving, arrive, departed_wall, ke
 from daemons.roles.shard.moving import without as less
 from daemons.roles.shard.outbox import Outbox
 from daemons.roles.shard.records import readable
+from daemons.roles.shard.rule_trees import Rules
 from daemons.roles.shard.second_copy import RUNS_S, ClaimsQuery
 from daemons.roles.shard.side import WAITING_MAX, Side
 from daemons.roles.shard.state import SLICE, Item, ShardState, Tokens
@@ -149,7 +151,7 @@ class OwnedShard:
         self.side = Side(state, self.lines)
         self.impacts = Impacts(state, self.rules, now)
         self.consumer = Consumer(
-            state, self.checks, self.teller, self.bookings, self.flaps, self.side
+            state, self.checks, self.teller, self.bookings, self.flaps, self.side, self.impacts
         )
         self.business = Business(
             state, self.lines, self.rules, self.gate, self.checks, self.consumer

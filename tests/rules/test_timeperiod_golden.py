@@ -22,8 +22,9 @@ CLOCK = (
 )
 MIDNIGHT = "the reference adds 24 hours for a day, and misses midnight when the clocks change"
 
-# Where the recorded answers contradict Nagios Core docs, "Object Definitions", timeperiod: how many of them
-# differ from ours, and what the reference gets wrong. Ours are those of the documentation.
+# Where the recorded answers contradict Nagios Core docs, "Object Definitions", timeperiod (which Shinken's docs
+# repeat): how many of them differ from ours, and what the reference gets wrong. Ours are those of the
+# documentation; docs/compatibility.md has an example of each kind.
 LATER = {
     "never": (1, CLOCK),
     "always-minus-work": (1, CLOCK),

@@ -69,17 +69,17 @@ def parse_perfdata(text: str) -> Perfdata:
 
 def _metric(part: re.Match[str]) -> tuple[Metric | None, int]:
     """The metric of one part, and how much of it is broken."""
-    quoted, plain, said = part.groups()
-    first, *limits = said.split(";")
-    match = _VALUE.fullmatch(first)
+    quoted, plain = part[1], part[2]
+    fields: list[str] = part[3].split(";")
+    match = _VALUE.fullmatch(fields[0])
     if match is None or (match[1] == "U" and match[2]):
         return None, 1
     value = None if match[1] == "U" else _number(match[1])
     if value is None and match[1] != "U":
         return None, 1
-    warning, critical, minimum, maximum, *more = [*limits, "", "", "", ""]
+    warning, critical, minimum, maximum, *more = [*fields[1:], "", "", "", ""]
     metric = Metric(
-        plain or quoted.replace("''", "'"),
+        quoted.replace("''", "'") if plain is None else plain,
         value,
         match[2] or "",
         _range(warning),
@@ -87,10 +87,13 @@ def _metric(part: re.Match[str]) -> tuple[Metric | None, int]:
         _number(minimum),
         _number(maximum),
     )
-    read = (metric.warning, metric.critical, metric.minimum, metric.maximum)
-    said_so = (warning, critical, minimum, maximum)
-    broken = sum(1 for text, found in zip(said_so, read, strict=True) if text and found is None)
-    return metric, broken + sum(1 for text in more if text)
+    unread = (
+        bool(warning) and metric.warning is None,
+        bool(critical) and metric.critical is None,
+        bool(minimum) and metric.minimum is None,
+        bool(maximum) and metric.maximum is None,
+    )
+    return metric, sum(unread) + sum(1 for text in more if text)
 
 
 def _number(text: str) -> float | None:

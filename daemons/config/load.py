@@ -75,8 +75,7 @@ def load(
     cluster = _cluster(lexed, realms, settings, installed, complaints)
     illegal = settings.get("illegal_object_name_chars", ILLEGAL_NAME_CHARS)
     tags = {tag for d in cluster.daemons if d.role == "poller" for tag in d.tags if tag}
-    of_macros = {"main_config_file": paths[0] if paths else ""}
-    globals = in_zone(globals_of(of_macros | settings), time_zone, complaints)
+    globals = in_zone(globals_of(settings), time_zone, complaints)
     objects = link(lexed, globals, realms, illegal, tags, complaints)
     complain_of_commands(lexed.settings, {c.name for c in objects.commands}, complaints)
     lines = {command.name: command.line for command in objects.commands}

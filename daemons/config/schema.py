@@ -409,6 +409,7 @@ MAIN: dict[str, AttrType] = {
 
 # Keys that this system adds to the main file; durations are seconds.
 OURS: dict[str, AttrType] = {
+    "main_config_file": "text",
     "cluster_name": "text",
     "cluster_secret_file": "text",
     "operator_key_file": "text",

@@ -44,13 +44,13 @@ class Block(Struct, eq=False, gc=False):
     source: Source
     start: int  # offset of `define`
     end: int
-    origin: dict[
-        str, "Block"
-    ] = {}  # the templates that say what it does not say itself, once known
+    origin: "dict[str, Block] | None" = None  # templates that say what it does not say, once known
 
     def said_by(self, attr: str) -> "Block":
         """Return the block that says `attr`: this one, or one of its templates."""
-        return self if attr in self.attrs else self.origin.get(attr, self)
+        if attr in self.attrs or self.origin is None:
+            return self
+        return self.origin.get(attr, self)
 
     @property
     def where(self) -> str:
@@ -62,8 +62,9 @@ class Block(Struct, eq=False, gc=False):
 
         `containing` picks one of several such lines. What a template says is looked for there.
         """
-        if attr not in self.attrs and attr in self.origin:
-            return self.origin[attr].where_of(attr, containing)
+        said_by = self.said_by(attr)
+        if said_by is not self:
+            return said_by.where_of(attr, containing)
         kind = KINDS.get(self.kind)
         renamed = kind.renamed if kind else {}
         found = -1

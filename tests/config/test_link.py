@@ -271,7 +271,9 @@ SMS = (
 def test_a_contact_without_a_way_of_its_own_has_its_impact_in_the_shared_ones(
     said: str, impact: int
 ) -> None:
-    found = loaded(SMS + block("contact", "contact_name bob", "notificationways sms,sms", said), BASE)
+    found = loaded(
+        SMS + block("contact", "contact_name bob", "notificationways sms,sms", said), BASE
+    )
 
     assert errors(found) == [] and warnings(found) == []
     assert [w.min_business_impact for w in found.objects.contacts[1].ways] == [impact]
@@ -475,3 +477,26 @@ def test_an_unknown_realm_of_a_hostgroup_is_blamed_on_the_group() -> None:
 
 def test_options_mean_the_same_in_any_order() -> None:
     assert of_host("notification_options r,d,u") == of_host("notification_options u,r,d")
+
+
+def test_a_mistake_in_a_contacts_template_is_blamed_on_its_line_once() -> None:
+    text = "define contact{\nname t\nregister 0\nhost_notification_commands nope\n}\n"
+    text += "".join(
+        f"define contact{{\nuse t\ncontact_name {n}\nservice_notification_commands ok\n"
+        "host_notification_period always\nservice_notification_period always\n}\n"
+        for n in "abc"
+    )
+
+    assert errors(loaded(text, BASE)) == [
+        "t.cfg:4: template t: host_notification_commands: command nope is not defined"
+    ]
+
+
+def test_a_star_alone_is_every_service_of_a_servicegroup() -> None:
+    text = "define servicegroup{\nservicegroup_name g\nmembers *\n}\n"
+    found = loaded(
+        text + host("h") + service("s", "host_name h") + service("t", "host_name h"), BASE
+    )
+
+    assert errors(found) == []
+    assert found.objects.servicegroups[0].members == ("h;s", "h;t")

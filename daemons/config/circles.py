@@ -32,23 +32,32 @@ def circles(edges: Mapping[str, Collection[str]]) -> list[tuple[str, ...]]:
     return list(found)
 
 
-def too_deep(edges: Mapping[str, Collection[str]], depth_max: int) -> list[str]:
-    """Return the nodes from which a chain of more than `depth_max` nodes begins, each such chain's shortest
-    only, sorted. Circles do not count; without recursion."""
-    level: dict[str, int] = {}
-    found = []
+def innermost_first(edges: Mapping[str, Collection[str]]) -> list[str]:
+    """Return the nodes that have edges, each after those that it leads to; without recursion.
+
+    In a circle there is no such order: then the one that comes first by name comes last.
+    """
+    found: dict[str, None] = {}
+    seen: set[str] = set()
     for first in sorted(edges):
         stack: list[tuple[str, bool]] = [(first, False)]
-        on_path: set[str] = set()
         while stack:
             node, leaving = stack.pop()
             if leaving:
-                on_path.discard(node)
-                level[node] = 1 + max((level.get(n, 0) for n in edges.get(node, ())), default=0)
-                if level[node] == depth_max + 1:
-                    found.append(node)
-            elif node not in level and node not in on_path:
-                on_path.add(node)
+                found[node] = None
+            elif node in edges and node not in seen:
+                seen.add(node)
                 stack.append((node, True))
-                stack.extend((n, False) for n in edges.get(node, ()) if n not in level)
-    return sorted(found)
+                stack.extend((n, False) for n in sorted(edges[node], reverse=True))
+    return list(found)
+
+
+def too_deep(edges: Mapping[str, Collection[str]], depth_max: int) -> list[str]:
+    """Return the nodes from which the longest chain has just one node more than `depth_max`, sorted.
+
+    Nodes above them are not named: their chains are too long for the same reason.
+    """
+    level: dict[str, int] = {}
+    for node in innermost_first(edges):
+        level[node] = 1 + max((level.get(n, 1) for n in edges[node]), default=0)
+    return sorted(node for node, found in level.items() if found == depth_max + 1)

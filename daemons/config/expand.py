@@ -131,7 +131,9 @@ class _Placing:
             say(
                 f"service {description}: host {name} is not defined",
                 block.where_of("host_name"),
-                did_you_mean(name, self._hosts),
+                "it is a host template: 'register 0' binds a service to it"
+                if name in self._defs.templates("host").names
+                else did_you_mean(name, self._hosts),
             )
         found = dict.fromkeys(self._of_groups(block, description, groups), BY_GROUP)
         found |= dict.fromkeys(picked.names, BY_NAME)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
+from daemons.config.circles import circles, innermost_first
 from daemons.config.complain import Complaints, did_you_mean
 from daemons.config.lexer import Block
 from daemons.config.values import words
@@ -51,32 +52,27 @@ class GroupDef(Struct):
 def nest(kind: str, groups: dict[str, GroupDef], complaints: Complaints) -> None:
     """Add to each group the members of the groups in it; complain about unknown ones and circles."""
     attr = f"{kind}_members"
-    done: dict[str, set[str]] = {}
-
-    def members(name: str, path: tuple[str, ...]) -> set[str]:
-        if name in done:
-            return done[name]
-        group = groups[name]
-        found = set(group.members)
-        for inner in words(group.attrs.get(attr, "")):
-            if inner not in groups:
-                complaints.error(
-                    f"{kind} {name}: {kind} {inner} is not defined",
-                    group.block.where_of(attr),
-                    did_you_mean(inner, groups),
-                )
-            elif inner in path:
-                complaints.error(
-                    f"{kind}s contain each other in a circle: {' -> '.join((*path, inner))}",
-                    group.block.where_of(attr),
-                )
-            elif len(path) < 100:
-                found |= members(inner, (*path, inner))
-        done[name] = found
-        return found
-
-    for name in sorted(groups):
-        groups[name].members = dict.fromkeys(sorted(members(name, (name,))))
+    inside: dict[str, list[str]] = {}
+    for name, group in sorted(groups.items()):
+        if said := group.attrs.get(attr, ""):
+            inside[name] = [inner for inner in words(said) if inner in groups]
+            for inner in words(said):
+                if inner not in groups:
+                    complaints.error(
+                        f"{kind} {name}: {kind} {inner} is not defined",
+                        group.block.where_of(attr),
+                        did_you_mean(inner, groups),
+                    )
+    for circle in circles(inside):
+        complaints.error(
+            f"{kind}s contain each other in a circle: {' -> '.join((*circle, circle[0]))}",
+            groups[circle[0]].block.where_of(attr),
+        )
+    for name in innermost_first(inside):
+        for inner in inside[name]:
+            groups[name].members |= groups[inner].members
+    for group in groups.values():
+        group.members = dict.fromkeys(sorted(group.members))
 
 
 def inverted(groups: dict[str, GroupDef]) -> dict[str, tuple[str, ...]]:

@@ -155,11 +155,11 @@ def link_hosts(
         linked.append(
             Host(
                 name,
-                own.get("address") or templates.value(own, proto, "address") or name,
-                own.get("alias") or templates.value(own, proto, "alias") or name,
+                templates.value(own, proto, "address") or name,
+                templates.value(own, proto, "alias") or name,
                 made.index,
                 tuple(sorted({p for p in host.parents if p in hosts and p != name})),
-                own.get("display_name") or templates.value(own, proto, "display_name") or "",
+                templates.value(own, proto, "display_name") or "",
             )
         )
     return LinkedHosts(tuple(linked), tuple(found_realms), bundles)

@@ -220,7 +220,8 @@ class Lexer:
         elif len(attrs) != len(pairs):
             attrs = _merged(kind, pairs)
         if kind.renamed and not kind.renamed.keys().isdisjoint(attrs):
-            attrs = {kind.renamed.get(key, key): value for key, value in attrs.items()}
+            old = {kind.renamed[key]: value for key, value in attrs.items() if key in kind.renamed}
+            attrs = old | {k: v for k, v in attrs.items() if k not in kind.renamed}
         block = Block(kind.name, attrs, source, start, end)  # one string for the kind of all
         try:
             self.out.blocks[name].append(block)

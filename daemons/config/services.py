@@ -10,6 +10,7 @@ from daemons.config.expand import Services
 from daemons.config.extinfo import Extra
 from daemons.config.groups import GroupDef, inverted, nest
 from daemons.config.hosts import Bundle
+from daemons.config.templates import NULL
 from daemons.config.traits import TraitsTable
 from daemons.config.values import words
 from daemons.model.objects import Key, Service
@@ -101,5 +102,5 @@ def link_services(
             blame=placed.blame,
         )
         display = block.attrs.get("display_name", "") or placed.proto.attrs.get("display_name", "")
-        linked.append(Service(host, description, made.index, display))
+        linked.append(Service(host, description, made.index, "" if display == NULL else display))
     return tuple(linked)

@@ -204,3 +204,12 @@ def test_the_lower_definition_order_stays_without_a_word() -> None:
 
     assert warnings(found) == []
     assert found.objects.traits[found.objects.services[0].traits].max_check_attempts == 2
+
+
+def test_a_service_on_a_host_template_is_told_how_to_bind() -> None:
+    found = loaded(service("s", "host_name web") + TEMPLATES, BASE)
+
+    assert errors(found) == ["t.cfg:6: service s: host web is not defined"]
+    assert "it is a host template: 'register 0' binds a service to it" in [
+        c.fix for c in found.complaints
+    ]

@@ -113,7 +113,7 @@ def test_a_host_carries_every_group_that_it_is_in() -> None:
         (group("g", "hostgroup_members x"), "t.cfg:3: hostgroup g: hostgroup x is not defined"),
         (
             group("g", "hostgroup_members h") + group("h", "hostgroup_members g"),
-            "t.cfg:7: hostgroups contain each other in a circle: g -> h -> g",
+            "t.cfg:3: hostgroups contain each other in a circle: g -> h -> g",
         ),
     ],
 )
@@ -138,3 +138,15 @@ def test_a_service_group_takes_pairs_and_the_word_of_the_service() -> None:
     }  # fmt: skip
     groups = {s.key: found.objects.traits[s.traits].groups for s in found.objects.services}
     assert groups == {"a;s": ("g", "outer"), "b;s": ("g", "outer"), "c;s": (), "a;t": ("outer",)}
+
+
+def test_hundreds_of_groups_in_each_other_are_no_problem() -> None:
+    text = "".join(
+        f"define hostgroup{{\nhostgroup_name g{n:03}\nhostgroup_members g{n + 1:03}\n}}\n"
+        for n in range(600)
+    )
+    text += "define hostgroup{\nhostgroup_name g600\nmembers h\n}\n"
+    found = loaded(text + host("h"), BASE)
+
+    assert errors(found) == []
+    assert {g.members for g in found.objects.hostgroups} == {("h",)}

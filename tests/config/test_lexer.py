@@ -52,6 +52,10 @@ def attrs(text: str, kind: str = "host") -> dict[str, str]:
             {"service_overrides": "a,b c\nd,e f"},
         ),
         ("define host{\nnormal_check_interval 5\n}\n", {"check_interval": "5"}),
+        (
+            "define host{\ncheck_interval 7\ncriticity 3\nnormal_check_interval 5\n}\n",
+            {"check_interval": "7", "business_impact": "3"},
+        ),
     ],
 )
 def test_a_block_says(text: str, expected: dict[str, str]) -> None:

@@ -32,6 +32,16 @@ def test_a_host_that_says_nothing_has_the_defaults_of_the_schema() -> None:
     )  # fmt: skip
 
 
+def test_null_leaves_the_names_of_a_host_and_a_service_at_their_defaults() -> None:
+    text = "define host{\nname t\nregister 0\naddress x\nalias x\ndisplay_name x\n}\n"
+    text += host("h", "use t", "address null", "alias null", "display_name null")
+    found = loaded(text + service("s", "host_name h", "display_name null"), BASE)
+
+    (one,) = found.objects.hosts
+    assert (one.address, one.alias, one.display_name) == ("h", "h", "")
+    assert found.objects.services[0].display_name == ""
+
+
 @pytest.mark.parametrize(("main", "unit_s"), [("", 60.0), ("interval_length=1\n", 1.0)])
 def test_interval_length_is_applied_to_intervals_and_to_nothing_else(
     main: str, unit_s: float

@@ -69,7 +69,12 @@ def complain_of_realms(
                 where = where_of_rule(bond.of) if bond.of else bond.where
                 pairs.append((first, other, bond.why, where or where_of(first, "check_command")))
                 break
+    told: set[tuple[str, ...]] = set()  # one definition may bind thousands of hosts
     for one, other, why, where in pairs:
+        bound = (where, *sorted((realm[one], realm[other])))
+        if where and bound in told:
+            continue
+        told.add(bound)
         complaints.error(
             f"host {one} is in realm {realm[one]} and bound by {why} to host {other} in realm"
             f" {realm[other]}: one scheduler must run both",

@@ -120,6 +120,13 @@ class Escalations:
         def read(attr: str) -> float:
             return max(0.0, number(attrs.get(attr, "")) or 0.0)
 
+        first, last = _BY_TIME if by_time else _BY_NUMBER
+        if 0 < read(last) < read(first):
+            self._say.warning(
+                f"{label} never applies: {last} is before {first}",
+                block.where_of(last),
+                "0 is no end",
+            )
         return Escalation(
             name=name,
             contacts=self._people.named_by(attrs),

@@ -89,7 +89,8 @@ def relate(
 def _wanted(defs: Definitions, services: Services) -> list[Wanted]:
     """Return the services whose attribute `service_dependencies` names others."""
     attr = "service_dependencies"
-    if not any(attr in block.attrs for block in defs.blocks("service")):
+    said = any(attr in block.attrs for block in defs.blocks("service"))
+    if not said and not any("service_overrides" in block.attrs for block in defs.blocks("host")):
         return []
     templates = defs.templates("service")
     return [

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.config.test_shards import hosts, placed, schedulers
-from tests.config.texts import BASE, host, loaded, service
+from tests.config.texts import BASE, errors, host, loaded, service
 
 COUNT = 40
 REALMS = "".join(
@@ -85,3 +85,12 @@ def test_bound_hosts_of_two_realms_are_complained_of_where_they_are_bound(
     (wrong,) = [c for c in found.complaints if "one scheduler must run both" in c.text]
     assert wrong.severity == "error" and "realm Paris" in wrong.text and "realm All" in wrong.text
     assert everything.splitlines()[int(wrong.where.rpartition(":")[2]) - 1].strip() == line
+
+
+def test_one_definition_that_binds_many_hosts_across_realms_is_complained_of_once() -> None:
+    text = REALMS + schedulers(1) + schedulers(1, "realm Paris").replace("s0", "p0").replace("9000", "9001")
+    text += host("a") + "".join(host(f"b{n}", "realm Paris") for n in range(20))
+    text += dependency("host", "host_name a", "dependent_host_name *,!a")
+    said = [e for e in errors(loaded(text, BASE)) if "bound by" in e]
+
+    assert len(said) == 1 and "host a is in realm All and bound by host dependency to host b" in said[0]

@@ -140,6 +140,22 @@ def test_a_service_may_name_what_it_depends_on_itself() -> None:
     )
 
 
+def test_a_host_may_override_what_a_service_depends_on() -> None:
+    text = host("h4", "hostgroups g", "service_overrides s,service_dependencies h1,t")
+
+    assert pairs(text) == {("h4;s", "h1;t")}
+
+
+def test_what_a_service_depends_on_may_hang_on_its_key() -> None:
+    text = (
+        host("h4", "_disks a,b")
+        + service("X $KEY$", "host_name h4", "duplicate_foreach _disks")
+        + service("D $KEY$", "host_name h4", "duplicate_foreach _disks", "service_dependencies ,X $KEY$")
+    )
+
+    assert pairs(text) == {("h4;D a", "h4;X a"), ("h4;D b", "h4;X b")}
+
+
 def test_templates_and_old_spellings_work_for_dependencies() -> None:
     text = of_hosts("name d", "register 0", "notification_failure_options d") + of_hosts(
         "use d", "host_name h1", "dependent_hostgroup g", "dependent_host_name !h1"

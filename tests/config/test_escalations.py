@@ -137,6 +137,17 @@ def test_a_group_of_whose_hosts_some_lack_the_service_is_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
+    ("first", "last", "never"), [("5", "2", True), ("2", "2", False), ("5", "0", False)]
+)
+def test_one_that_ends_before_it_begins_is_warned_of(first: str, last: str, never: bool) -> None:
+    for unit in ("", "_time"):
+        lines = (f"first_notification{unit} {first}", f"last_notification{unit} {last}")
+        found = good(block("escalation", "escalation_name e", "contacts ann", *lines))
+
+        assert any("escalation e never applies" in one for one in warnings(found)) == never
+
+
+@pytest.mark.parametrize(
     ("text", "complaint"),
     [
         (block("escalation", "escalation_name e", *BY_NUMBER), "escalation e: it names neither contacts"),

@@ -1,7 +1,7 @@
 """What a reactionner runs beside notifications: obsessing, performance data, snapshots.
 
 The one thing to know: few of them are with the workers at once, the rest waits here, and none is begun
-while a notification waits to be. Nothing is claimed or journalled; what fails is counted, and only what
+in the second in which a notification waits to be. Nothing is claimed or journalled; what fails is counted, and only what
 a snapshot printed is told.
 """
 
@@ -27,6 +27,7 @@ WAITING = 16  # times as many may wait here
 CHUNK = 4  # given to one worker at a time
 LOST_S = 30.0  # beyond its time-out, without a result: its worker died with it
 SNAPSHOTS_MAX = 1000  # outputs that wait for their scheduler
+PATIENCE_S = 1.0  # for so long nothing begins while a notification waits; then it is the keepers that keep it waiting
 LOGGED_EVERY = 60  # one failure of a kind in so many is logged, after the first
 
 _orders = msgpack.Decoder(list[Order]).decode
@@ -42,6 +43,7 @@ class SideRuns:
         self._running: dict[tuple[int, Epoch, int], float] = {}  # given to "exec" -> given up at
         self._taken: list[tuple[int, SnapshotTaken]] = []  # with their shard
         self._failures: dict[str, int] = {}
+        self._busy_mono: float | None = None  # since when notifications wait to begin
         self.counts = dict.fromkeys(("side_done", "side_failed", "side_timed_out", "side_lost"), 0)
 
     @property
@@ -68,11 +70,16 @@ class SideRuns:
         self._waiting.clear()
 
     def start(self, now: Now, *, busy: bool) -> list[Call]:
-        """Return what is given to the workers now; nothing while `busy` with notifications."""
+        """Return what is given to the workers now; nothing while `busy`: notifications wait to begin."""
         if self._running:
             self._give_up(now)
+        if not busy:
+            self._busy_mono = None
+        elif self._busy_mono is None:
+            self._busy_mono = now.mono
+        held_back = self._busy_mono is not None and now.mono - self._busy_mono < PATIENCE_S
         room = self._at_once - len(self._running)
-        if busy or room <= 0 or not self._waiting:
+        if held_back or room <= 0 or not self._waiting:
             return []
         calls = []
         orders = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]

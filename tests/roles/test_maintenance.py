@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from daemons.model.check import CODE_TIMEOUT, Order
 from daemons.model.objects import Command, Globals, MaintenanceCheck, TimePeriod
+from daemons.roles.shard import bookings, maintenance
 from tests.roles.stage import Stage, body
 from tests.roles.test_scheduler_tells import logs, take_over
 
@@ -186,9 +187,7 @@ def test_a_problem_in_maintenance_is_not_told():
     assert not [a for a in stage.take().actions if "CRITICAL" in a.command]
 
 
-def test_many_objects_begin_over_several_ticks(monkeypatch):
-    from daemons.roles.shard import maintenance
-
+def test_many_objects_begin_and_end_over_several_ticks(monkeypatch):
     monkeypatch.setattr(maintenance, "LOOKS", 1)
     plain = shard(maintenance_period="window")
     services = tuple(replace(plain.services[0], description=f"s{n}") for n in range(5))
@@ -199,6 +198,14 @@ def test_many_objects_begin_over_several_ticks(monkeypatch):
     assert 0 < len(some) < 5
     to(stage, BEGIN + 1.0)
     assert all(stage.status(f"web1;s{n}").downtimes for n in range(5))
+
+    monkeypatch.setattr(bookings, "CHANGES", 1)
+    to(stage, END + 0.1)
+    left = [key for n in range(5) if stage.status(key := f"web1;s{n}").downtimes]
+    assert 0 < len(left) < 5
+    to(stage, END + 1.0)
+    assert not any(stage.status(f"web1;s{n}").downtimes for n in range(5))
+    assert not any(stage.status(f"web1;s{n}").maintenance_id for n in range(5))
 
 
 # -- checks

@@ -100,6 +100,18 @@ def test_none_begins_while_a_notification_waits_to():
     assert sides(bench) == [1, 2, 3]
 
 
+def test_notifications_that_the_keepers_keep_waiting_hold_nobody_up_for_ever():
+    runs = SideRuns()
+    runs.take([chunk(*many(1))])
+    assert runs.start(at(1.0), busy=True) == []
+    assert runs.start(at(1.9), busy=True) == []
+    assert runs.start(at(2.0), busy=True)
+    runs.take([chunk(*many(1, 2))])
+    runs.start(at(2.1), busy=False)
+    runs.take([chunk(*many(1, 3))])
+    assert runs.start(at(2.2), busy=True) == []
+
+
 def test_a_notification_starts_although_all_room_for_others_is_taken():
     bench = Bench()
     give(bench, *many(AT_ONCE * 3))

@@ -66,6 +66,7 @@ def test_an_answer_counts_for_three_intervals():
     [
         ("PRODUCTION", 10.0, 60.0), ("MAINTENANCE", 10.0, 10.0), ("", 10.0, 10.0),
         ("MAINTENANCE", 0.0, 60.0), ("", 0.0, 60.0), ("MAINTENANCE", 90.0, 60.0), ("MAINTENANCE", 60.0, 60.0),
+        ("", 0.5, 0.5),
     ],
 )  # fmt: skip
 def test_it_is_asked_again_sooner_unless_all_is_well(state, retry_s, pause):

@@ -74,6 +74,8 @@ def test_a_time_out_of_nothing_is_the_documented_default():
     found = asked(with_(ocsp_timeout_s=0.0, perfdata_timeout_s=0.0), is_host=False)
     assert found is not None and found.obsess is not None and found.perfdata is not None
     assert (found.obsess.timeout_s, found.perfdata.timeout_s) == (15.0, 5.0)
+    found = asked(with_(ocsp_timeout_s=0.5), is_host=False)
+    assert found is not None and found.obsess is not None and found.obsess.timeout_s == 0.5
     found = asked(with_(ochp_timeout_s=-1.0, perfdata_timeout_s=0.5), is_host=True)
     assert found is not None and found.obsess is not None and found.perfdata is not None
     assert (found.obsess.timeout_s, found.perfdata.timeout_s) == (15.0, 0.5)

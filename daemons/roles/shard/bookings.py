@@ -49,6 +49,7 @@ _KINDS = {
     What.STOPPED: DOWNTIME_END,
     What.CANCELLED: DOWNTIME_CANCELLED,
 }
+CHANGES = 300  # objects whose time has come, in one tick: downtimes of 50,000 may end together
 _ENDED = (What.STOPPED, What.CANCELLED, What.EXPIRED, What.REMOVED)
 
 
@@ -60,6 +61,7 @@ class Bookings:
         self._state = state
         self._teller = teller
         self._due: dict[Key, float] = {}  # wall time of the next change that time alone brings
+        self._triggered: dict[Key, None] = {}  # objects with a downtime that waits for another, or did
         self._next_wall = 0.0
         self.contacts = ContactBookings(state)
         for item in state.items.values():
@@ -75,7 +77,8 @@ class Bookings:
         self.contacts.tick(now)
         if not self._due or now.wall < self._next_wall:
             return
-        for key in [key for key, wall in self._due.items() if wall <= now.wall]:
+        due = [key for key, wall in self._due.items() if wall <= now.wall]
+        for key in due[:CHANGES]:  # the others with the next tick
             item = self._state.items.get(key)
             if item is None:
                 del self._due[key]
@@ -125,7 +128,7 @@ class Bookings:
         if events:
             self._move_on(item, now, kept, events)
             gone = [event.downtime.id for event in events]
-            for other in self._with_downtimes():
+            for other in self._with_triggered():
                 for child in triggered_by(other.status.downtimes, gone):
                     self.cancel_of(other, child, now)
         return bool(events)
@@ -237,7 +240,7 @@ class Bookings:
         self._note_due(item, now)
         for event in events:
             if event.what == What.STARTED:
-                others = [other for other in self._with_downtimes() if other is not item]
+                others = [other for other in self._with_triggered() if other is not item]
                 self._trigger(event.downtime.id, others, now)
 
     def _trigger(self, number: int, items: Iterable[Item], now: Now) -> None:
@@ -259,7 +262,15 @@ class Bookings:
         items = self._state.items
         return [items[k] for k in self._due if k in items and items[k].status.downtimes]
 
+    def _with_triggered(self) -> list[Item]:
+        items = self._state.items
+        return [items[k] for k in self._triggered if k in items]
+
     def _note_due(self, item: Item, now: Now) -> None:
+        if any(d.trigger_id for d in item.status.downtimes):
+            self._triggered[item.key] = None
+        else:
+            self._triggered.pop(item.key, None)
         following = next_transition(item.status.downtimes, now.wall)
         times = [] if following is None else [float(following)]
         ack = item.status.ack

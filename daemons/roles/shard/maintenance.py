@@ -34,7 +34,7 @@ from daemons.rules.template import split_command
 from daemons.rules.timeperiod import covers, next_end, next_start
 from daemons.wire.messages import Chunk
 
-LOOKS = 500  # objects looked at in one tick: 50,000 enter a period together without holding up the beat
+LOOKS = 300  # objects looked at in one tick: 50,000 enter a period together without holding up the beat
 ENDLESS_S = 366 * 86400.0  # a downtime of a period without an end lasts so long, and is prolonged half-way
 PREFIX = "maintenance/"  # begins what an order of such a check is named
 GRACE_S = 10.0  # later than its time-out by this much: ordered again

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from daemons.config.complain import Complaints
+from daemons.config.complain import Complaints, did_you_mean
 from daemons.config.schema import KINDS, Kind
 
 
@@ -213,6 +213,7 @@ class Lexer:
             self._complaints.warning(
                 f"objects of the type '{name}' are not known, this one is ignored",
                 _place(source, start),
+                did_you_mean(name, KINDS),
             )
             return
         if kind.name == "timeperiod":

@@ -103,6 +103,11 @@ def test_lines_that_change_at_run_time_are_known(text, args, changes):
     assert run_time(split_macros(text), args, lookup) == changes
 
 
+def test_without_a_lookup_only_the_line_and_its_arguments_are_searched():
+    assert not run_time(split_macros("$USER1$ $_HOSTNOW$ $ARG1$"))
+    assert run_time(split_macros("$USER1$ $ARG1$"), ("$HOSTSTATE$",))
+
+
 @given(st.text(alphabet="$ab1:_ !"), st.lists(st.text(alphabet="$ARG123 "), max_size=3))
 def test_any_line_can_be_cut_and_resolved(text, args):
     template = split_macros(text)

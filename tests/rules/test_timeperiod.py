@@ -195,6 +195,54 @@ def test_office_hours_follow_the_clocks():
     assert next_start(when, at("2027-10-31 00:00", "Europe/Berlin")) == at("2027-10-31 08:00")
 
 
+def test_a_period_without_an_end_in_sight_has_none():
+    whole_months = period(("day 1 - 31", "00:00-24:00"))
+
+    assert next_end(whole_months, at("2026-11-23")) is None
+    assert next_start(period(("2026-11-22", "00:00-24:00")), at("2026-11-23")) is None
+    assert next_start(period(("day 1", "00:00-00:00")), at("9988-01-01")) is None
+    assert next_start(period(("2026-11-22 / 1", "12:00-13:00")), at("2026-11-01")) == at("2026-11-22 12:00")
+
+
+def test_a_beginning_is_inside_and_an_end_is_not():
+    when = period(("monday", "09:00-17:00"), exclude=("lunch",), others=(
+        TimePeriod("lunch", "", (("monday", "12:00-13:00,16:00-18:00,08:00-09:30"),)),
+    ))  # fmt: skip
+
+    edges = [("09:30", "12:00"), ("13:00", "16:00")]
+    for start, end in edges:
+        assert not covers(when, Wall(at(f"2026-11-23 {start}") - 0.5))
+        assert covers(when, at(f"2026-11-23 {start}"))
+        assert covers(when, Wall(at(f"2026-11-23 {end}") - 0.5))
+        assert not covers(when, at(f"2026-11-23 {end}"))
+    assert next_start(when, at("2026-11-23 16:00")) == at("2026-11-30 09:30")
+
+
+def test_of_several_entries_of_the_most_exact_kind_all_count():
+    when = period(("day 23", "01:00-02:00"), ("day -8", "03:00-04:00"), ("monday", "09:00-17:00"))
+
+    assert [covers(when, at(f"2026-11-23 0{hour}:30")) for hour in (1, 2, 3, 9)] == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        ("monday", "monday 4"), ("monday 4", "monday 4 november"), ("monday 4 november", "day 23"),
+        ("day 23", "november 23"), ("november 23", "2026-11-23"),
+    ],
+)  # fmt: skip
+def test_kinds_of_days_by_how_exact_they_are(less, more):
+    for ranges in (((less, "01:00-02:00"), (more, "03:00-04:00")), ((more, "03:00-04:00"), (less, "01:00-02:00"))):
+        when = period(*ranges)
+        assert covers(when, at("2026-11-23 03:30")) and not covers(when, at("2026-11-23 01:30"))
+
+
+def test_an_excluded_period_that_is_always_leaves_nothing():
+    always = TimePeriod("always", "", tuple((day, "00:00-24:00") for day in WEEK))
+
+    assert next_start(period(("monday", "09:00-17:00"), exclude=("always",), others=(always,)), at("2026-11-23")) is None
+
+
 RANGES = st.lists(
     st.tuples(
         st.sampled_from([*WEEK, "day 3", "day -2", "day 5 - 9", "monday 2", "february 29", "2027-03-28",

@@ -16,7 +16,7 @@ from daemons.model.objects import (
     TimePeriod,
     Traits,
 )
-from daemons.model.relations import MacroModulation
+from daemons.model.relations import CheckModulation, MacroModulation
 from daemons.wire.messages import Submit, Submitted
 from tests.roles.stage import Stage
 from tests.roles.stage import body as stage_body
@@ -357,3 +357,30 @@ def test_a_host_that_is_assumed_up_is_checked_without_a_poller():
     status = stage.status("web1")
     assert (status.checked, status.state, status.output) == (True, 0, "Host assumed to be UP")
     assert msgspec.msgpack.encode(status)
+
+
+def test_a_check_that_waits_for_a_poller_and_becomes_a_rule_is_never_given_to_one():
+    stage = started(body(check_command="check!x", check_interval_s=10.0))
+    stage.run(12.0)  # due, and nobody borrows
+    command(stage, "CHANGE_SVC_CHECK_COMMAND;web1;rule;bp_rule!web1,a")
+    assert all(order.object != "web1;rule" for order in stage.orders(stage.exchange()))
+    stage.run(1.0)
+    say(stage, "web1;a", 2)
+    assert rule(stage).state == 2
+
+
+def test_a_check_modulation_takes_the_place_of_a_rule_and_gives_it_back():
+    early = TimePeriod("early", "", (("2027-01-15", "00:00-08:20"),))
+    shard = body(
+        check_modulations=("other",), check_interval_s=30.0,
+        given={"periods": (early,), "check_modulations": (CheckModulation("other", "check!x", "early"),)},
+    )  # fmt: skip
+    stage = started(replace(shard, globals=replace(shard.globals, use_timezone="UTC")))
+    order = stage.borrow(key="web1;rule")
+    assert order.command == "/bin/check -H 10.0.0.1 -a x"
+    stage.result(order, 1, "by the plugin")
+    say(stage, "web1;a", 2)
+    assert rule(stage).output == "by the plugin"
+    stage.wall_ahead_s += 3600.0
+    stage.run(65.0)
+    assert (rule(stage).state, rule(stage).output) == (2, "")

@@ -217,3 +217,26 @@ def test_a_soft_problem_is_none_yet():
 
     assert stage.status("gw1").state == 1
     assert seen(stage, "gw1") == seen(stage, "web") == FINE
+
+
+def test_a_dependency_that_a_command_makes_counts_at_once():
+    stage = started(body(parents=("gw1",)))
+    say(stage, "meta", 1)
+    command(stage, "ADD_SIMPLE_HOST_DEPENDENCY;web;meta")
+    assert seen(stage, "web;http")[1] == ("meta",)
+    command(stage, "DEL_HOST_DEPENDENCY;web;meta")
+    assert seen(stage, "web;http") == FINE
+
+
+def test_a_rule_over_the_services_of_its_own_host_is_no_endless_circle():
+    of_host = replace(QUICK, check_command="bp_rule!web,http", check_interval_s=0.0)
+    shard = body(traits=(of_host,))
+    hosts = tuple(replace(h, traits=3) if h.name == "web" else h for h in shard.hosts)
+    stage = started(replace(shard, hosts=hosts, rules={**shard.rules, "web": keyed(parse("web,http"))}))
+    say(stage, "web;http", 2)
+    assert stage.status("web").state == 1
+    assert seen(stage, "web") == (False, ("web;http",), -1, -1)
+    assert seen(stage, "web;http") == (True, (), -1, -1)
+    assert seen(stage, "web;ssh")[1] == ("web;http",)
+    say(stage, "web;http", 0)
+    assert {seen(stage, key) for key in ("web", "web;http", "web;ssh")} == {FINE}

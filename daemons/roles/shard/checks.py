@@ -369,10 +369,11 @@ class Checks:
         queue.append(item)
 
     def _queued_elsewhere(self, item: Item, tag: str, now: Now) -> bool:
-        """Move what a check modulation made another poller's since it became ready."""
-        if not item.traits.check_modulations or self._lines.poller_tag(item, now) == tag:
+        """Move what a modulation, command or configuration made another poller's, or none's, since it became ready."""
+        right = self._lines.poller_tag(item, now)
+        if right == tag:
             return False
-        self._queue(item, self._lines.poller_tag(item, now))
+        self._queue(item, right)
         return True
 
     def _take_back(self, item: Item) -> None:

@@ -34,6 +34,7 @@ class Impacts:
     def begin(self, now: Now) -> None:
         """Find problems and impacts anew: the shard was taken up, or its configuration has changed."""
         state = self._state
+        self._seen_changes = state.dependency_changes
         self._of: dict[Key, set[Key]] = {}  # impacts by problem
         self._dependents: dict[Key, list[Key]] = {}
         for key, dependencies in state.dependencies.items():
@@ -61,8 +62,10 @@ class Impacts:
         self._follow((item.key,), now)
 
     def tick(self, now: Now) -> None:
-        """Follow what time periods change, once a minute."""
-        if self._timed and now.mono >= self._again_mono:
+        """Follow what time periods change, once a minute, and what commands do to dependencies."""
+        if self._seen_changes != self._state.dependency_changes:
+            self.begin(now)
+        elif self._timed and now.mono >= self._again_mono:
             self._again_mono = now.mono + AGAIN_S
             self._follow((*self._of, *self._state.dependencies), now)
 

@@ -97,6 +97,7 @@ class ShardState:
         self.service_keys: dict[str, tuple[Key, ...]] = {}
         self.arrived: list[Item] = []  # by the last new configuration
         self.departed: list[Item] = []
+        self.dependency_changes = 0  # by commands, so far
         self.restored: set[Key] = set()  # objects that had a record when the shard was taken up
         self.hard_changed: dict[Key, None] = {}  # since the last tick: for business rules
         self.contact_status: dict[str, ContactStatus] = {}
@@ -229,7 +230,9 @@ class ShardState:
         item.line = ""
         if DEPENDS in modified or item.key in self.dependencies:
             written = self._written.get(item.key, ())
-            self.dependencies[item.key] = changed(written, item.key, modified.get(DEPENDS, ""))
+            now = changed(written, item.key, modified.get(DEPENDS, ""))
+            self.dependency_changes += now != self.dependencies.get(item.key, ())
+            self.dependencies[item.key] = now
         if item.is_host:  # whose custom variables are in the lines of its services
             for service in self.services_of(item.key):
                 service.line = ""

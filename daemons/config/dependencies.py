@@ -129,11 +129,14 @@ class _Reader:
     def of_service(self, service: Wanted) -> None:
         """Shinken: `service_dependencies host,description,...`; an empty host is the service's own."""
         named = [part.strip() for part in service.value.split(",")]
-        where = service.block.where_of("service_dependencies")
         label = f"service {service.description} on {service.host}"
+
+        def where() -> str:  # asked for when it is needed only: it counts lines
+            return service.block.where_of("service_dependencies")
+
         if len(named) % 2:
             self._say.error(
-                f"{label}: service_dependencies are not pairs of host,description", where
+                f"{label}: service_dependencies are not pairs of host,description", where()
             )
         dependent = service_key(service.host, service.description)
         for host, description in zip(named[::2], named[1::2], strict=False):
@@ -142,7 +145,7 @@ class _Reader:
                 self._say.error(
                     f"{label}: service_dependencies: service {description} on host {host} is not"
                     " defined",
-                    where,
+                    where(),
                     did_you_mean(description, self._places.services.get(host, ())),
                 )
                 continue

@@ -26,6 +26,7 @@ from daemons.config.ruled import Places, with_rules
 from daemons.config.schema import ILLEGAL_NAME_CHARS
 from daemons.config.settings import globals_of, in_zone, settings_of
 from daemons.config.shards import Cut, cut
+from daemons.config.tags import complain_of_tags
 from daemons.config.templates import is_registered, templates_of
 from daemons.model.cluster import ROLES, Cluster
 
@@ -86,6 +87,7 @@ def load(
     of_rule = Places(lexed, objects.rules.commands).where
     complain_of_realms(objects, bonds_of(objects), where, of_rule, complaints)
     lint(cluster, realms, set(objects.realms), complaints)
+    complain_of_tags(objects, cluster, realms, complaints)
     return Loaded(
         cluster=cluster,
         objects=objects,

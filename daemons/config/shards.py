@@ -194,13 +194,13 @@ def _shard(
         version=sha256(encoded).hexdigest()[:16],
         hosts=len(hosts),
         services=len(mine),
-        poller_tags=_poller_tags(traits, objects),
+        poller_tags=poller_tags(traits, objects),
         reactionner_tags=tuple(sorted({t.reactionner_tag for t in traits})),
     )
     return shard, encoded
 
 
-def _poller_tags(traits: Iterable[Traits], objects: Objects) -> tuple[str, ...]:
+def poller_tags(traits: Iterable[Traits], objects: Objects) -> tuple[str, ...]:
     """Return the tags that checks ask for: the object's own, else its command's."""
     of_command = {command.name: command.poller_tag for command in objects.commands}
     modulated = {m.name: m.command for m in objects.modulations.check}

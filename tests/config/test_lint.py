@@ -335,3 +335,47 @@ def test_a_keeper_that_only_votes_is_among_the_voters_when_not_all_can_be() -> N
     servers = tuple(ServerDef(f"s{n}", f"s{n}", n, voter_only=n == 4) for n in (1, 2, 3, 4))
     found = Cluster(name="c", daemons=(), servers=servers)
     assert voters_of(found) == (1, 2, 4)
+
+
+# ------------------------------------------------------------------ tags
+
+TWO_REALMS = "define realm{\nrealm_name A\ndefault 1\nrealm_members B\n}\ndefine realm{\nrealm_name B\n}\n"
+SERVED = (
+    TWO_REALMS
+    + daemon("scheduler", "sa", "port 9001")
+    + daemon("scheduler", "sb", "realm B", "port 9002")
+    + daemon("poller", "pa", "port 9003", "poller_tags None,dmz", "manage_sub_realms 0")
+    + daemon("poller", "pb", "realm B", "port 9004")
+)
+
+
+def nobody(text: str) -> list[str]:
+    return [c.text for c in loaded(text, BASE).complaints if "nobody would run them" in c.text]
+
+
+def test_a_tag_that_only_a_poller_of_another_realm_takes_is_warned_of() -> None:
+    assert nobody(SERVED + host("a", "check_command ok", "poller_tag dmz")) == []
+    assert nobody(SERVED + host("b", "realm B", "check_command ok", "poller_tag dmz")) == [
+        "no poller that serves realm B takes checks with the poller_tag dmz: nobody would run them"
+    ]
+    inside = SERVED.replace("manage_sub_realms 0", "manage_sub_realms 1")
+    assert nobody(inside + host("b", "realm B", "check_command ok", "poller_tag dmz")) == []
+
+
+def test_untagged_work_where_everybody_is_tagged_is_warned_of() -> None:
+    tagged = daemon("poller", "p", "poller_tags dmz") + daemon("reactionner", "r", "reactionner_tags mail")  # fmt: skip
+
+    assert nobody(tagged + host("h", "check_command ok")) == [
+        "no poller that serves realm Default takes untagged checks: nobody would run them",
+        "no reactionner that serves realm Default takes untagged notifications and event handlers:"
+        " nobody would run them",
+    ]
+    assert nobody(tagged + host("h", "check_command ok", "poller_tag dmz", "reactionner_tag mail")) == []
+    assert nobody(tagged + host("h", "reactionner_tag mail")) == []  # never checked
+
+
+def test_a_reactionner_tag_that_nobody_takes_is_warned_of() -> None:
+    assert nobody(host("h", "reactionner_tag sms")) == [
+        "no reactionner that serves realm Default takes notifications and event handlers with the"
+        " reactionner_tag sms: nobody would run them"
+    ]

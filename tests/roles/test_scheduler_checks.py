@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from daemons.model.check import CODE_TIMEOUT, Order
+from daemons.model.check import CODE_TIMEOUT, Result
 from daemons.model.objects import Globals, Host, Service, TimePeriod, Traits
 from daemons.model.relations import Dependency
 from daemons.model.status import HARD, SOFT
@@ -20,7 +20,6 @@ QUICK = Traits(
 )  # fmt: skip
 IDLE = msgspec.structs.replace(QUICK, active_checks_enabled=False)
 MASTER = Service("web1", "db", 1)
-_orders = msgspec.msgpack.Decoder(list[Order]).decode
 
 
 def settings(**more):
@@ -138,6 +137,21 @@ def test_a_dependency_of_the_host_silences_its_services():
     assert not any("NOTIFICATION" in line and "http" in line for line in logs(stage))
     passive(stage, 0, "router")
     stage.fail(1)
+    stage.run(1.0)
+    assert any("NOTIFICATION: ann;web1;http" in line for line in logs(stage))
+
+
+def test_when_what_it_depends_on_is_back_a_problem_is_told_only_after_a_result_of_its_own():
+    stage = stage_of(**depending(notification=("c",)))
+    for _ in range(2):
+        passive(stage, 2, "web1;db")
+    stage.fail(2)
+    stage.result(stage.borrow(), 2, "broken")
+    order = stage.borrow()
+    passive(stage, 0, "web1;db")
+    stage.run(25.0)  # long enough for a look by time alone
+    assert not any("NOTIFICATION: ann;web1;http" in line for line in logs(stage))
+    stage.result(order, 2, "broken")
     stage.run(1.0)
     assert any("NOTIFICATION: ann;web1;http" in line for line in logs(stage))
 
@@ -288,6 +302,14 @@ def test_an_object_that_a_new_configuration_brings_is_not_stale_at_once():
     assert due(stage, 5.0) == ["web1;http"]
 
 
+def test_a_wall_clock_that_is_set_makes_nothing_stale():
+    stage = stage_of(FRESH, globals=OFTEN)
+    passive(stage, 0)
+    stage.wall_ahead_s += 3600.0
+    assert due(stage, 18.0) == []
+    assert due(stage, 5.0) == ["web1;http"]
+
+
 # ------------------------------------------------------------------ forced and scheduled checks
 
 
@@ -310,6 +332,17 @@ def test_a_forced_check_in_the_future_waits_for_its_time_under_the_next_owner_to
     assert due(stage, at - 2.0 - stage.now.wall, to="two") == []
     assert due(stage, 5.0, to="two") == ["web1;http"]
     assert stage.status(of="two").forced_wall == 0.0
+
+
+def test_a_check_that_is_forced_while_one_is_under_way_is_run_after_it():
+    stage = stage_of()
+    order = stage.borrow()
+    stage.run(1.0)
+    submit(stage, "[0] SCHEDULE_FORCED_SVC_CHECK;web1;http;0")
+    stage.result(order, 0, "as it was before")
+    assert due(stage, 1.0) == ["web1;http"]
+    assert due(stage, 5.0) == []
+    assert stage.status().forced_wall == 0.0
 
 
 def test_a_later_check_does_not_put_off_an_earlier_one_unless_it_is_forced():
@@ -338,6 +371,23 @@ def test_a_check_whose_result_never_comes_is_run_again_unless_orphans_are_not_lo
     assert any("looks like it was orphaned" in line for line in logs(stage)) == (not off)
     stage.result(first, 0, "late")
     assert stage.status().checked
+
+
+def test_a_late_result_does_not_make_the_run_that_is_out_an_orphan():
+    stage = stage_of()
+    first = stage.borrow()
+    stage.exchange(0, instance="poll-new")  # the poller was restarted
+    second = next(
+        o for o in stage.orders(stage.exchange(instance="poll-new")) if o.object == "web1;http"
+    )
+    assert second.seq > first.seq
+    late = Result(1, first.epoch, first.object, first.seq, 0, stage.now.wall, 0.01, "late after all")
+    stage.exchange(0, [late], instance="poll-new")
+    assert stage.status().output == "late after all"
+    for _ in range(30):
+        stage.run(1.0)
+        assert stage.orders(stage.exchange(instance="poll-new")) == []
+    assert not any("orphaned" in line for line in logs(stage))
 
 
 # ------------------------------------------------------------------ hosts and services
@@ -492,6 +542,19 @@ def test_the_state_of_each_object_is_logged_when_it_comes_and_after_an_outage_on
         "CURRENT SERVICE STATE: web1;http;CRITICAL;SOFT;1;said",
         "CURRENT SERVICE STATE: web1;new;OK;HARD;1;",
     ]
+
+
+def test_a_record_of_what_is_configured_no_more_is_no_history():
+    stage = stage_of(IDLE, services=(MASTER,), globals=settings(log_initial_states=True))
+    stage.add("two")
+    passive(stage, 0)
+    stage.run(3.0)
+    stage.kill("one")
+    stage.shard = msgspec.structs.replace(stage.shard, services=stage.shard.services[:1])
+    stage.version = "v2"
+    stage.place("two")
+    stage.run(3.0)
+    assert stage.schedulers["two"].seats[1].held.phase == "active"
 
 
 def test_a_passive_result_from_the_future_is_of_now():

@@ -140,7 +140,7 @@ class Business:
         status = item.status
         status.applied_epoch, status.applied_seq = self._state.epoch, status.next_seq
         status.next_seq += 1
-        self._checks.done(item, now)
+        self._checks.done(item, now.wall)
         self._consumer.consume(item, Heard(code, text, now.wall, own=True), now)
         if status.state_type == SOFT and not (item.slot or item.ready):
             # Without any interval: nothing else would ever confirm it.

@@ -27,6 +27,7 @@ SLOT_S = 0.25  # of the wheel: pollers wake at most so often
 CHUNK = 32  # orders passed on as one piece of bytes
 GRACE_S = 10.0  # a result that is later than its time-out by this much is not waited for
 GOLDEN = 0.6180339887498949  # consecutive indexes land far apart
+CLOSE_S = 0.05  # what two clocks may differ by within one entry
 OVERDUE_SPREAD_S = 3.0  # after a take-over: all that is overdue within this time
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -136,8 +137,8 @@ class Checks:
         """Put the check after the one just seen into the wheel."""
         status, traits = item.status, item.traits
         every_s = interval_s(traits, retry=retry)
-        if item.forced and status.forced_wall > now.wall:
-            self._put(item, status.forced_wall, now)
+        if item.forced:  # asked for while this one was under way
+            self._put(item, max(status.forced_wall, now.wall), now)
             return
         if not traits.check_command or every_s <= 0:
             status.next_check_wall = 0.0
@@ -159,7 +160,8 @@ class Checks:
 
     def _put(self, item: Item, due: float, now: Now) -> None:
         item.status.next_check_wall = due
-        self._wheel.put(item, now.mono + (due - now.wall))
+        if not item.lent_to:  # else the wheel looks after what is out, and its result schedules anew
+            self._wheel.put(item, now.mono + (due - now.wall))
 
     def check_at(self, item: Item, wall: float, now: Now, *, forced: bool) -> None:
         """Check `item` at `wall` (now when that is past); `forced`: whatever is switched off.
@@ -240,7 +242,7 @@ class Checks:
             if (item := self._state.items.get(key)) is not None:
                 item.forced = True
                 if not item.lent_to:
-                    self.check_at(item, now.wall, now, forced=True)
+                    self.check_at(item, item.status.forced_wall, now, forced=True)
 
     def waiting(self, tags: tuple[str, ...]) -> bool:
         """Return whether there is something for a poller with these tags."""
@@ -306,11 +308,12 @@ class Checks:
             return
         if item.lent_to and item.lent_seq == seq:
             self._take_back(item)
-            self.done(item, now)
+            if item.forced:
+                self.done(item, now.wall - (now.mono - item.lent_mono) + CLOSE_S)
 
-    def done(self, item: Item, now: Now) -> None:
-        """Note that `item` was checked: one that was forced for a later time is still owed."""
-        if item.forced and item.status.forced_wall <= now.wall:
+    def done(self, item: Item, began_wall: float) -> None:
+        """Note a check of `item` that began then: one that was forced for a later time is still owed."""
+        if item.forced and item.status.forced_wall <= began_wall:
             item.forced, item.status.forced_wall = False, 0.0
 
     def drop(self, item: Item) -> None:

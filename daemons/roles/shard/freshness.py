@@ -13,6 +13,7 @@ from daemons.rules.freshness import stale_s, threshold_s, watched
 from daemons.rules.timeperiod import covers
 
 LEAST_S = 1.0  # between two looks, whatever the main file says
+JUMP_S = 30.0  # a wall clock that was set by more makes nothing stale
 
 
 class FreshnessWatch:
@@ -22,11 +23,16 @@ class FreshnessWatch:
         """Begin to watch `now`."""
         self._state = state
         self._checks = checks
+        self._ahead_s = now.wall - now.mono
         self._since: dict[Key, float] = {}  # wall time since when an object is watched
         self._next_mono: dict[bool, float] = {True: now.mono, False: now.mono}  # of hosts?
 
     def tick(self, now: Now) -> None:
         """Look, when it is time."""
+        ahead_s = now.wall - now.mono
+        if abs(ahead_s - self._ahead_s) > JUMP_S:
+            self._since.clear()
+        self._ahead_s = ahead_s
         settings = self._state.globals
         if now.mono >= self._next_mono[False]:
             self._next_mono[False] = now.mono + max(

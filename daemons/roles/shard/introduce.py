@@ -27,11 +27,14 @@ class Introductions:
         self._next_mono = 0.0
 
     def begin(self, restored: frozenset[Key] | set[Key], now: Now) -> None:
-        """The shard begins: `restored` have a history, all others are new."""
+        """The shard begins: `restored` have a history, also what is configured no more; others are new."""
         if not self._state.globals.log_initial_states:
             return
         items = self._state.items
-        newest = max((items[key].status.last_check_wall for key in restored), default=0.0)
+        newest = max(
+            (item.status.last_check_wall for key, item in items.items() if key in restored),
+            default=0.0,
+        )
         outage = now.wall - newest > OUTAGE_S
         for key in items:
             new = key not in restored

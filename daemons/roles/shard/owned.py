@@ -162,6 +162,7 @@ class OwnedShard:
         self.freshness = FreshnessWatch(state, self.checks, now)
         self.introductions = Introductions(state)
         self.introductions.begin(state.restored, now)
+        state.restored = set()
         self.journal.ring.restore(records)
         self.journal.ring.lost_before(inherited.position)
         self.broks = BrokDesk(state)

@@ -52,10 +52,19 @@ class Reminders:
             self._put(item.key, due, now)
 
     def waits(self, item: Item, now: Now) -> bool:
-        """Return whether `item` is to be heard of first, since its host is back; it is looked at then."""
-        until = unheard(item.status, item.host.status if item.host is not None else None, now.wall)
+        """Return whether `item` is to be heard of first; it is looked at then.
+
+        Because its host is back, or what it depends on.
+        """
+        state, key = self._state, item.key
+        others = [item.host] if item.host is not None else []
+        for dependency in state.dependencies.get(key, ()):
+            if dependency.notification and (on := state.items.get(dependency.on)) is not None:
+                others.append(on)
+        untils = [unheard(item.status, other.status, now.wall) for other in others]
+        until = max((until for until in untils if until is not None), default=None)
         if until is not None:
-            self._put(item.key, until, now)
+            self._put(key, until, now)
         return until is not None
 
     def wake(self, item: Item, now: Now) -> None:

@@ -6,8 +6,10 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from daemons.config.link import Objects
 from daemons.config.load import Loaded
 from daemons.model.cluster import Cluster, DaemonDef
+from daemons.model.relations import Dependency
 
 T = TypeVar("T")
 NAMES_MAX = 20  # listed of each kind of change
@@ -83,8 +85,34 @@ def _by_kind(loaded: Loaded) -> dict[str, dict[str, object]]:
         },
         "service": {s.key: (s.display_name, traits[s.traits]) for s in objects.services},
         **{kind: {one.name: one for one in found} for kind, found in plain},
+        **_relations(objects),
+        "realm": {realm.name: realm for realm in (loaded.cluster.realms if loaded.cluster else ())},
         "macro": dict(objects.macros),
     }
+
+
+def _relations(objects: Objects) -> dict[str, dict[str, object]]:
+    """What ties objects together; a dependency is called by its pair."""
+    modulations = objects.modulations
+    named = (
+        ("escalation", objects.escalations),
+        ("resultmodulation", modulations.result),
+        ("checkmodulation", modulations.check),
+        ("macromodulation", modulations.macro),
+        ("businessimpactmodulation", modulations.impact),
+    )
+    found: dict[str, dict[str, object]] = {kind: {m.name: m for m in all} for kind, all in named}
+    for kind in ("hostdependency", "servicedependency"):
+        found[kind] = {}
+    pairs: dict[tuple[str, str], tuple[Dependency, ...]] = {}
+    for one in objects.dependencies:
+        pair = (one.dependent, one.on)
+        pairs[pair] = (*pairs.get(pair, ()), one)
+    for (dependent, on), both in pairs.items():
+        kind = "servicedependency" if ";" in on else "hostdependency"
+        found[kind][f"{dependent} on {on}"] = both
+    found["business rule"] = dict(objects.rules.trees)
+    return found
 
 
 def _change(kind: str, was: dict[str, object], now: dict[str, object]) -> Change | None:

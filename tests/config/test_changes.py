@@ -44,3 +44,16 @@ def test_settings_of_the_main_file_are_named():
     old = loaded(DAEMONS + HOST.format("a", 2))
     new = loaded(DAEMONS + HOST.format("a", 2), "log_level=DEBUG")
     assert changes(old, new).settings == ("log_level",)
+
+
+def test_what_ties_objects_together_is_named_too():
+    two = DAEMONS + HOST.format("a", 2) + HOST.format("b", 2)
+    depends = "define hostdependency {\n host_name a\n dependent_host_name b\n execution_failure_criteria %s\n}\n"
+    modulates = "define resultmodulation {\n resultmodulation_name r\n exit_codes_match 1\n exit_code_modulation %s\n}\n"
+    old = loaded(two + depends % "d" + modulates % 0)
+    new = loaded(two + depends % "u" + modulates % 2 + "define realm {\n realm_name All\n default 1\n}\n")
+    said = [str(change) for change in changes(old, new).kinds]
+
+    assert "hostdependency: 1 changed (~b on a)" in said
+    assert "resultmodulation: 1 changed (~r)" in said
+    assert "realm: 1 added, 1 removed (+All -Default)" in said

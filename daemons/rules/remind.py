@@ -13,12 +13,17 @@ from daemons.rules.notify import Reason, problem_start
 
 RESULT_FIRST_S = 15.0  # so long after a result the next one may come and tell it itself
 LOOK_AGAIN_S = 20.0  # what holds a notification up may end at any time: it is looked at so often
+HELD_S = 300.0  # ... and where its end says so itself (`_SAYS_SO`), so often, to be sure
 NEVER_OPENS_S = 3600.0  # ... and a period that has no next start, so often
 
 UNHEARD_S = 60.0  # a service is told of so long after its host is back, or its check was due, if nothing is heard
 
 # only a result changes that
 _FINAL = (Reason.SOFT, Reason.NO_PROBLEM, Reason.OPTIONS, Reason.ONCE, Reason.UNWANTED)
+# their end wakes it: somebody takes an acknowledgement back, a downtime ends, the host is back
+_SAYS_SO = (
+    Reason.ACKNOWLEDGED, Reason.DOWNTIME, Reason.HOST_DOWNTIME, Reason.FLAPPING, Reason.HOST_AWAY,
+)  # fmt: skip
 _TIMED = (Reason.SENT, Reason.INTERVAL)
 
 
@@ -50,7 +55,7 @@ def next_look(
     elif why == Reason.PERIOD:
         due = opens() or now + NEVER_OPENS_S
     else:
-        due = now + LOOK_AGAIN_S
+        due = now + (HELD_S if why in _SAYS_SO else LOOK_AGAIN_S)
     return result_first(status, due, now)
 
 

@@ -5,9 +5,9 @@ import itertools
 import msgspec
 
 from daemons.model.clock import Mono, Now, Wall
-from daemons.model.objects import Globals, TimePeriod
+from daemons.model.objects import Command, Globals, TimePeriod
 from daemons.model.relations import Escalation
-from daemons.wire.messages import Ran, Submit, Submitted
+from daemons.wire.messages import ClaimedAction, Ran, Save, Submit, Submitted
 from tests.roles.stage import Stage, body
 
 _ids = itertools.count(1)
@@ -410,3 +410,128 @@ def test_a_contact_whose_ways_are_all_silent_is_told_when_one_opens():
     assert [who for _, who in stage.whom()] == ["ann"]
 
 
+
+
+# ---------------------------------------------------------------- odd orders of events
+
+NEVER = TimePeriod("never")
+
+
+def test_a_contacts_period_that_an_operator_changed_counts_for_all_its_ways():
+    stage = play(msgspec.structs.replace(shard(), periods=(NEVER,)))
+    stage.tell("CHANGE_CONTACT_SVC_NOTIFICATION_TIMEPERIOD;ann;never")
+    stage.bad()
+    stage.live(5.0)
+    assert stage.told == []
+    stage.passive("web1", 1)
+    stage.live(5.0)
+
+    assert [command[1] for _, command in stage.told] == ["DOWN"]
+
+
+def test_each_way_of_a_contact_decides_for_itself():
+    quick = shard()
+    mail, text = contact("ann").ways[0], msgspec.structs.replace(
+        WAY, service_notification_commands=("text",), service_notification_options=("u",)
+    )  # fmt: skip
+    ann = msgspec.structs.replace(contact("ann"), ways=(mail, text))
+    commands = (*quick.commands, Command("text", "/bin/text sms@x $SERVICESTATE$"))
+    stage = play(msgspec.structs.replace(quick, contacts=(ann,), commands=commands))
+    stage.bad()
+    stage.live(2.0)
+    stage.bad(code=3)
+    stage.live(2.0)
+
+    assert [tuple(command[:2]) for _, command in stage.told] == [
+        ("ann@example.org", "CRITICAL"), ("ann@example.org", "UNKNOWN"), ("sms@x", "UNKNOWN"),
+    ]  # fmt: skip
+
+
+def test_an_escalation_to_somebody_away_is_told_when_that_one_is_back_and_counts_once():
+    stage = play(shard((by_number(2),)))
+    wall = stage.now.wall
+    stage.tell(f"SCHEDULE_CONTACT_DOWNTIME;boss;{wall - 1:.0f};{wall + 90:.0f};joe;x")
+    stage.bad()
+    stage.live(85.0)
+    assert stage.status().notification_number == 1
+    stage.live(30.0)
+
+    assert [who for _, who in stage.whom()] == ["ann", "boss"]
+    assert stage.status().notification_number == 2
+
+
+def test_an_escalation_by_time_that_began_while_it_was_acknowledged_is_told_afterwards():
+    stage = play(shard((by_time(50.0),), notification_interval_s=3600.0))
+    stage.bad()
+    stage.tell("ACKNOWLEDGE_SVC_PROBLEM;web1;http;2;0;0;joe;seen")
+    stage.live(100.0)
+    near(stage.whom(), [(0, "ann")])
+    stage.tell("REMOVE_SVC_ACKNOWLEDGEMENT;web1;http")
+    stage.live(25.0)
+
+    assert [who for _, who in stage.whom()] == ["ann", "boss"]
+
+
+def test_an_escalation_with_interval_zero_is_the_last_word():
+    stage = play(shard((by_number(2, notification_interval_s=0.0),)))
+    stage.bad()
+    stage.live(300.0)
+
+    near(stage.whom(), [(0, "ann"), (60, "boss")])
+
+
+def test_a_host_is_told_again_and_its_services_are_not():
+    stage = play(shard())
+    stage.bad("web1", 1)
+    stage.bad("web1;http")
+    stage.live(125.0)
+
+    assert [command[1] for _, command in stage.told] == ["DOWN", "DOWN", "DOWN"]
+
+
+def test_a_reminder_whose_delta_was_lost_is_the_same_message_for_the_next_owner():
+    stage = play(shard(), without=frozenset(("write-ahead",)))
+    stage.add("two")
+    stage.bad()
+    stage.live(50.0)
+    stage.hold = (Save,)
+    stage.run(12.0)
+    (lost,) = stage.take().actions
+    stage.hold, stage.held = (), []
+    stage.journals["react"] = (ClaimedAction(lost.id, "done", lost.epoch),)
+    stage.take_over()
+    stage.live(40.0)
+
+    assert [who for _, who in stage.whom()] == ["ann"]
+    assert stage.status(of="two").notification_number == 2
+    stage.live(60.0)
+    assert [who for _, who in stage.whom()] == ["ann", "ann"]
+
+
+def test_flapping_that_stops_with_the_problem_still_there_tells_it():
+    stage = play(shard(notification_interval_s=3600.0))
+    stage.bad()
+    stage.live(1.0)
+    status = stage.status()
+    status.flapping, status.next_notification_wall = True, 0.0
+    stage.live(60.0)
+    near(stage.whom(), [(0, "ann")])
+    stage.tell("DISABLE_SVC_FLAP_DETECTION;web1;http")
+    stage.live(20.0)
+
+    kinds = [who for _, who in stage.whom()]
+    assert len(kinds) == 3  # FLAPPINGDISABLED and the problem
+
+
+def test_a_downtime_in_the_middle_holds_reminders_up_and_its_end_brings_them_back():
+    stage = play(shard())
+    stage.bad()
+    stage.live(30.0)
+    wall = stage.now.wall
+    stage.tell(f"SCHEDULE_SVC_DOWNTIME;web1;http;{wall:.0f};{wall + 100:.0f};1;0;0;joe;work")
+    stage.live(95.0)
+    assert [at for at, command in stage.told if "CRITICAL" in command[1]][:1] == [0]
+    before = stage.status().notification_number
+    stage.live(10.0)
+
+    assert before == 1 and stage.status().notification_number == 2

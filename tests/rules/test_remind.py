@@ -7,6 +7,7 @@ from daemons.model.objects import Traits
 from daemons.model.status import Status
 from daemons.rules.notify import Reason
 from daemons.rules.remind import (
+    HELD_S,
     LOOK_AGAIN_S,
     NEVER_OPENS_S,
     RESULT_FIRST_S,
@@ -61,13 +62,17 @@ def test_outside_its_period_it_waits_for_the_next_start():
     assert look(Reason.PERIOD, opens=lambda: None) == NOW + NEVER_OPENS_S
 
 
-@pytest.mark.parametrize(
-    "why",
-    [Reason.DISABLED, Reason.DOWNTIME, Reason.HOST_DOWNTIME, Reason.FLAPPING, Reason.ACKNOWLEDGED,
-     Reason.HOST_AWAY, Reason.NOBODY],
-)  # fmt: skip
+@pytest.mark.parametrize("why", [Reason.DISABLED, Reason.NOBODY, Reason.DEPENDENCY, Reason.TAKEN_CARE_OF])
 def test_what_may_end_at_any_time_is_looked_at_often(why):
     assert look(why) == NOW + LOOK_AGAIN_S
+
+
+@pytest.mark.parametrize(
+    "why",
+    [Reason.DOWNTIME, Reason.HOST_DOWNTIME, Reason.FLAPPING, Reason.ACKNOWLEDGED, Reason.HOST_AWAY],
+)
+def test_what_says_itself_when_it_ends_is_looked_at_seldom(why):
+    assert look(why) == NOW + HELD_S
 
 
 def test_a_result_that_may_be_about_to_come_goes_first():

@@ -285,3 +285,20 @@ def test_while_flapping_event_handlers_go_on():
     assert len(handled(stage)) == 1
 
 
+
+
+def test_flapping_ends_with_a_configuration_that_does_not_look_for_it():
+    stage = play(shard(low_flap_threshold=5.0, high_flap_threshold=20.0))
+    for number in range(8):
+        stage.passive(SERVICE, 2 * (number % 2))
+        stage.live(1.0)
+    assert stage.status().flapping
+    stage.shard = shard(flap_detection_enabled=False)
+    stage.version = "v2"
+    stage.place("one")
+    stage.live(1.0)
+    stage.passive(SERVICE, 2)
+    stage.live(1.0)
+
+    assert not stage.status().flapping and stage.status().comments == ()
+    assert said(stage, "FLAPPING ALERT")[-1].split(";")[2] == "DISABLED"

@@ -203,3 +203,76 @@ def test_any_downtimes_begin_once_end_once_and_count_right(downtimes, passing):
         assert all(wall < booked.ends(d) or d.started_wall == wall for d in downtimes)
     assert len(set(begun)) == len(begun) and len(set(ended)) == len(ended)
     assert set(ended) <= set(begun)
+
+
+def test_a_downtime_that_ended_is_no_longer_in_effect():
+    during, _ = transitions((downtime(),), Wall(100.0))
+    _, (stopped,) = transitions(during, Wall(200.0))
+    _, (cancelled,) = cancel(during, 1)
+
+    assert stopped.downtime.in_effect is cancelled.downtime.in_effect is False
+
+
+def test_three_that_begin_together_are_told_once():
+    _, events = after((downtime(1), downtime(2), downtime(3)), 100.0)
+
+    assert events == [("STARTED", 1, True), ("STARTED", 2, False), ("STARTED", 3, False)]
+
+
+def test_an_acknowledgement_ends_at_its_time_not_before():
+    ack = Ack(author="joe", comment="x", expire_wall=0.5)
+
+    assert ack_at(ack, Wall(0.4)) is ack
+    assert ack_at(ack, Wall(0.5)) is None
+    assert ack_at(Ack(author="joe", comment="x"), Wall(9e9)) is not None
+
+
+def test_comments_stay_the_same_tuple_when_none_goes():
+    comments = (Comment(id=1, entry_wall=1.0, author="joe", text="x"),)
+
+    assert booked.comments_without_ack(comments) is comments
+
+
+def test_only_the_comments_of_ended_downtimes_go():
+    mine = Comment(id=1, entry_wall=1.0, author="p", text="x", kind=booked.COMMENT_DOWNTIME, source_id=7)
+    other = Comment(id=2, entry_wall=1.0, author="joe", text="x", source_id=7)
+
+    assert booked.comments_without_downtimes((mine, other), (7,)) == (other,)
+    assert booked.comments_without_downtimes((mine, other), (8,)) == (mine, other)
+
+
+def test_an_acknowledgement_leaves_its_words():
+    ack = Ack(author="joe", comment="seen", persistent=True, entry_wall=5.0)
+
+    assert booked.ack_comment(3, ack) == Comment(
+        id=3, entry_wall=5.0, author="joe", text="seen", persistent=True, kind=booked.COMMENT_ACK
+    )
+
+
+def test_a_downtime_leaves_what_it_is():
+    fixed = booked.downtime_comment(4, downtime(7), is_host=True, from_to="A to B")
+    flexible = booked.downtime_comment(
+        5, downtime(8, fixed=False, duration_s=5400.0), is_host=False, from_to="A to B"
+    )
+
+    assert fixed == Comment(
+        id=4, entry_wall=50.0, author="(Shinken Process)", kind=booked.COMMENT_DOWNTIME, source_id=7,
+        text="This host has been scheduled for fixed downtime from A to B. Notifications for the host will"
+        " not be sent out during that time period.",
+    )  # fmt: skip
+    assert flexible.text == (
+        "This service has been scheduled for flexible downtime starting between A to B and lasting for a"
+        " period of 1 hours and 30 minutes. Notifications for the service will not be sent out during that"
+        " time period."
+    )
+
+
+def test_only_a_hard_problem_begins_a_flexible_downtime():
+    def begins(state, state_type, new, attempts=3):
+        return booked.begins_in_effect(
+            service_move(state, state_type, 1, state, new, attempts, volatile=False, host_up=True)
+        )
+
+    assert begins(0, 1, 2, 1)
+    assert not begins(0, 1, 2)
+    assert not begins(2, 1, 0)

@@ -164,3 +164,17 @@ def test_the_period_asked_about_is_that_of_the_escalation():
     start(by_time(600, period="nights"), opens=lambda name, wall: asked.append((name, wall)))
 
     assert asked == [("nights", BEGAN + 600)]
+
+
+def test_a_later_escalation_is_found_behind_one_that_has_no_time_left():
+    def opens(name, wall):
+        return None if name == "gone" else wall
+
+    assert start(by_time(500, period="gone"), by_time(600), opens=opens) == 600
+    assert start(by_time(600), by_time(900), after_s=650) == 900
+    assert start(by_time(500, 550), by_time(600), opens=lambda _n, wall: Wall(wall + 60)) == 660
+
+
+def test_the_state_counts_for_a_start_too():
+    assert start(by_time(600, options=("c",)), letter="c") == 600
+    assert start(by_time(600, options=("c",)), letter="w") is None

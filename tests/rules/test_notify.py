@@ -183,3 +183,109 @@ def test_different_messages_have_different_ids(pair):
 
     assert first != second
     assert len(first) == 32 and set(first) <= set("0123456789abcdef")
+
+
+@pytest.mark.parametrize(
+    ("state", "is_host", "letter"),
+    [(0, False, "r"), (1, False, "w"), (2, False, "c"), (3, False, "u"), (9, False, "u"), (-1, False, "u"),
+     (0, True, "r"), (1, True, "d"), (2, True, "u"), (3, True, "u")],
+)  # fmt: skip
+def test_each_state_has_its_letter(state, is_host, letter):
+    assert notify.letter_of(state, is_host) == letter
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "expected"),
+    [("DOWNTIMESTART", ("s",), Reason.SENT), ("DOWNTIMEEND", ("f",), Reason.OPTIONS),
+     ("FLAPPINGSTART", ("f",), Reason.SENT), ("FLAPPINGSTOP", ("s",), Reason.OPTIONS),
+     ("PROBLEM", ("c",), Reason.SENT), ("PROBLEM", ("c", "n"), Reason.OPTIONS)],
+)  # fmt: skip
+def test_options_name_what_is_told(kind, options, expected):
+    way = msgspec.structs.replace(WAY, service_notification_options=options)
+
+    assert why(kind, traits=Traits(notification_options=options)) == expected
+    assert contact_verdict(way, kind, CRITICAL, is_host=False).why == expected
+
+
+def test_the_letter_is_that_of_a_host_for_hosts():
+    down = problem(state=1)
+
+    assert why(status=down, is_host=True, traits=Traits(notification_options=("d",))) == Reason.SENT
+    assert why(status=down, is_host=True, traits=Traits(notification_options=("w",))) == Reason.OPTIONS
+
+
+def test_a_way_has_commands_and_a_switch_for_hosts_and_others_for_services():
+    for_services = Way(service_notification_commands=("mail",), host_notifications_enabled=False)
+    for_hosts = Way(host_notification_commands=("mail",), service_notifications_enabled=False)
+    off_for_hosts = Way(host_notification_commands=("mail",), host_notifications_enabled=False)
+
+    assert contact_verdict(for_services, "PROBLEM", 1, is_host=True).why == Reason.NO_COMMAND
+    assert contact_verdict(for_services, "PROBLEM", 1, is_host=False).why == Reason.SENT
+    assert contact_verdict(for_hosts, "PROBLEM", 1, is_host=False).why == Reason.NO_COMMAND
+    assert contact_verdict(for_hosts, "PROBLEM", 1, is_host=True).why == Reason.SENT
+    assert contact_verdict(off_for_hosts, "PROBLEM", 1, is_host=True).why == Reason.DISABLED
+
+
+@pytest.mark.parametrize(("impact", "expected"), [(1, Reason.IMPACT), (2, Reason.SENT), (3, Reason.SENT)])
+def test_an_impact_that_reaches_the_threshold_is_told(impact, expected):
+    way = msgspec.structs.replace(WAY, min_business_impact=2)
+
+    assert contact_verdict(way, "PROBLEM", CRITICAL, is_host=False, business_impact=impact).why == expected
+
+
+def test_an_object_is_of_middle_impact_unless_it_says_so():
+    assert contact_verdict(
+        msgspec.structs.replace(WAY, min_business_impact=2), "PROBLEM", CRITICAL, is_host=False
+    ).send
+    assert not contact_verdict(
+        msgspec.structs.replace(WAY, min_business_impact=3), "PROBLEM", CRITICAL, is_host=False
+    ).send
+
+
+def test_without_a_new_result_a_volatile_service_keeps_its_interval():
+    volatile = Traits(is_volatile=True)
+    waiting, once = problem(next_notification_wall=NOW + 1), problem(no_more_notifications=True)
+
+    assert why(status=waiting, traits=volatile, reminder=True) == Reason.INTERVAL
+    assert why(status=once, traits=volatile, reminder=True) == Reason.ONCE
+    assert why(status=once, traits=volatile) == Reason.SENT
+
+
+def test_a_problem_began_at_the_first_of_what_is_known():
+    def began(change, hard, first):
+        return notify.problem_start(
+            problem(last_change_wall=change, problem_wall=hard, began_wall=first)
+        )
+
+    assert began(30.0, 20.0, 10.0) == 10.0
+    assert began(30.0, 0.5, 0.0) == 0.5
+    assert began(0.0, 0.0, 0.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("delay_s", "expected"),
+    [(0.5, Reason.TOO_EARLY), (0.1, Reason.SENT), (0.1 + notify.SLACK_S / 2, Reason.SENT), (0.0, Reason.SENT)],
+)  # fmt: skip
+def test_the_delay_of_the_first_notification_is_exact(delay_s, expected):
+    just_now = problem(last_change_wall=NOW - 0.1, problem_wall=NOW - 0.1)
+
+    assert why(status=just_now, traits=Traits(first_notification_delay_s=delay_s)) == expected
+
+
+def test_no_delay_holds_nothing_up_whatever_the_clock_says():
+    ahead = problem(last_change_wall=NOW + 50, problem_wall=NOW + 50)
+
+    assert why(status=ahead, traits=Traits(first_notification_delay_s=0.0)) == Reason.SENT
+
+
+def test_an_interval_of_less_than_a_second_is_one():
+    assert notify.next_notification(NOW, 0.5) == NOW + 0.5
+
+
+def test_a_name_that_is_no_text_has_an_id_too():
+    assert len(notification_id("c1", "4f", "jo\udce9", "mail", "PROBLEM", "1.1")) == 32
+
+
+def test_what_is_taken_care_of_is_no_problem_but_its_recovery_is_told():
+    assert why(taken_care_of=True) == Reason.TAKEN_CARE_OF
+    assert why("RECOVERY", status=recovered(), taken_care_of=True) == Reason.SENT

@@ -25,6 +25,7 @@ class Flaps:
         status, traits, settings = item.status, item.traits, self._state.globals
         low, high = thresholds(traits, settings, is_host=item.is_host)
         options = traits.flap_detection_options
+        enabled = settings.enable_flap_detection and traits.flap_detection_enabled
         flap = after_result(
             status.flap_history,
             status.flap_percent,
@@ -32,7 +33,7 @@ class Flaps:
             status.state,
             low=low,
             high=high,
-            enabled=settings.enable_flap_detection and traits.flap_detection_enabled,
+            enabled=enabled,
             records=counts
             and recorded(status.state, status.state_type, options, is_host=item.is_host),
         )
@@ -48,6 +49,8 @@ class Flaps:
             self._say(item, FLAPPING_STOP, lines.flapping_stopped, flap.threshold, now)
             self._bookings.flapping(item, now)
             self._teller.reminders.wake(item, now)
+        elif status.flapping and not enabled:  # by a new configuration
+            self._end(item, now)
 
     def switched(self, item: Item, now: Now) -> None:
         """Flap detection of `item` was switched on or off."""

@@ -87,7 +87,7 @@ def told(loaded: Loaded, took_s: float) -> list[str]:
 
 def plural(kind: str) -> str:
     """Return the word for several objects of a type."""
-    return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+    return f"{kind[:-1]}ies" if kind.endswith("y") and kind[-2] not in "aeiou" else f"{kind}s"
 
 
 def plain(loaded: Loaded, took_s: float) -> dict[str, object]:

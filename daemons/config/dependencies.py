@@ -171,7 +171,9 @@ class _Reader:
             )
         several = list(pairs)  # what they name is complained of in any case
         if not several:
-            self._say.warning(f"{label} binds nothing", block.where)
+            self._say.warning(
+                f"{label} has no effect: it names none that depends, or none to depend on", block.where
+            )
         elif not (execution or notification):
             self._say.warning(
                 f"{label} has no effect: it says neither execution_failure_criteria nor"

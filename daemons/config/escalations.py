@@ -89,7 +89,8 @@ class Escalations:
         made = self._made(kind, "", kind, block, attrs)
         name = f"Generated-{kind}-{sha256(repr(made).encode()).hexdigest()[:10]}"
         if not keys:
-            self._say.warning(f"{kind} is of nothing", block.where)
+            what = "host" if kind == "hostescalation" else "service"
+            self._say.warning(f"{kind} has no effect: it names no {what}", block.where)
             return
         self._found[name] = replace(made, name=name)
         for key in keys:

@@ -93,7 +93,7 @@ def test_json_has_the_same_for_machines(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(
-    ("kind", "word"), [("host", "hosts"), ("servicedependency", "servicedependencies"), ("realm", "realms")]
+    ("kind", "word"), [("host", "hosts"), ("servicedependency", "servicedependencies"), ("realm", "realms"), ("notificationway", "notificationways")]
 )
 def test_counts_use_the_plural(kind: str, word: str) -> None:
     assert plural(kind) == word

@@ -207,7 +207,7 @@ def test_checks_one_way_and_notifications_the_other_are_no_circle() -> None:
     ("text", "complaint"),
     [
         (of_hosts("host_name h1", "dependent_host_name h2"), "has no effect"),
-        (of_hosts("host_name h1", U), "binds nothing"),
+        (of_hosts("host_name h1", U), "it names none that depends"),
         (of_hosts("host_name h1", "dependent_host_name h2", "execution_failure_criteria w", U), "has no 'w'"),
     ],
 )  # fmt: skip

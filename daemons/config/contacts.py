@@ -64,6 +64,7 @@ def _groups(contacts: Objects, groups: Objects, complaints: Complaints) -> dict[
     for name, group in made.items():
         picked = pick(group.attrs.get("members", ""), contacts)
         group.members = dict.fromkeys(picked.names)
+        group.excluded = picked.excluded
         for member in picked.unknown:
             complaints.error(
                 f"contactgroup {name}: contact {member} is not defined",

@@ -47,6 +47,7 @@ class GroupDef(Struct):
     block: Block
     attrs: dict[str, str]
     members: dict[str, None] = {}
+    excluded: frozenset[str] = frozenset()  # never members, wherever they come from
 
 
 def nest(kind: str, groups: dict[str, GroupDef], complaints: Complaints) -> None:
@@ -68,9 +69,13 @@ def nest(kind: str, groups: dict[str, GroupDef], complaints: Complaints) -> None
             f"{kind}s contain each other in a circle: {' -> '.join((*circle, circle[0]))}",
             groups[circle[0]].block.where_of(attr),
         )
+    for group in groups.values():
+        if group.excluded:
+            group.members = {m: None for m in group.members if m not in group.excluded}
     for name in innermost_first(inside):
+        group = groups[name]
         for inner in inside[name]:
-            groups[name].members |= groups[inner].members
+            group.members |= {m: None for m in groups[inner].members if m not in group.excluded}
     for group in groups.values():
         group.members = dict.fromkeys(sorted(group.members))
 

@@ -89,6 +89,7 @@ def hostgroups_of(defs: Definitions, hosts: Hosts) -> dict[str, GroupDef]:
     for name, group in groups.items():
         picked = pick(group.attrs.get("members", ""), hosts)
         group.members = dict.fromkeys(picked.names)
+        group.excluded = picked.excluded
         for member in picked.unknown:
             defs.complaints.error(
                 f"hostgroup {name}: host {member} is not defined",

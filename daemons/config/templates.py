@@ -123,7 +123,7 @@ class Templates:
                 base = under[name]
                 if name in self._lists:
                     separator = "\n" if name in self._kind.keep else ","
-                    attrs[name] = value[1:] if base == NULL else f"{base}{separator}{value[1:]}"
+                    attrs[name] = value if base == NULL else f"{base}{separator}{value[1:]}"
                 elif name[:1] == "_" and not _PHONE.match(value):
                     attrs[name] = f"{base},{value[1:]}"
         return attrs

@@ -43,6 +43,7 @@ FROM_HOST = (
     "maintenance_period",
     "priority",
 )
+LISTS_FROM_HOST = attributes("resultmodulations business_impact_modulations escalations")
 CONTACT_ATTRS = ("contacts", "contact_groups")
 OPTIONS = {
     "host": {
@@ -264,7 +265,8 @@ class TraitsTable:
     def _take_from_host(self, attrs: dict[str, str], host: dict[str, str]) -> None:
         """Fill in what a service takes from its host: contacts when it names none, or merges them."""
         for attr in FROM_HOST:
-            if attr not in attrs and attr in host:
+            said = attrs.get(attr)
+            if attr in host and (said is None or (said == "" and attr not in LISTS_FROM_HOST)):
                 attrs[attr] = host[attr]
         if yes(attrs.get("merge_host_contacts", "")):
             both = {*self.contacts(attrs), *self.contacts(host)}

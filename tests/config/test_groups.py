@@ -150,3 +150,19 @@ def test_hundreds_of_groups_in_each_other_are_no_problem() -> None:
 
     assert errors(found) == []
     assert {g.members for g in found.objects.hostgroups} == {("h",)}
+
+
+def test_whom_a_group_excludes_is_no_member_whoever_says_so() -> None:
+    text = (
+        "define hostgroup{\nhostgroup_name g\nmembers *,!b\nhostgroup_members i\n}\n"
+        "define hostgroup{\nhostgroup_name i\nmembers b\n}\n"
+        "define contactgroup{\ncontactgroup_name c\nmembers *,!bob\n}\n"
+        "define contact{\ncontact_name bob\ncontactgroups c\nhost_notification_period always\n"
+        "service_notification_period always\nhost_notification_commands ok\n"
+        "service_notification_commands ok\n}\n"
+    )
+    found = loaded(text + host("a") + host("b", "hostgroups g"), BASE)
+
+    assert errors(found) == []
+    assert [(g.name, g.members) for g in found.objects.hostgroups] == [("g", ("a",)), ("i", ("b",))]
+    assert [g.members for g in found.objects.contactgroups] == [("ann",)]

@@ -510,3 +510,25 @@ def test_a_star_alone_is_every_service_of_a_servicegroup() -> None:
 
     assert errors(found) == []
     assert found.objects.servicegroups[0].members == ("h;s", "h;t")
+
+
+@pytest.mark.parametrize(
+    ("attr", "of_the_host"), [("check_period", "always"), ("business_impact", "5")]
+)
+def test_null_for_a_single_value_leaves_it_to_the_host(attr: str, of_the_host: str) -> None:
+    said = of_service(f"{attr} null", at=(f"{attr} {of_the_host}",))
+
+    assert str(getattr(said, attr)) == of_the_host
+
+
+def test_null_for_escalations_means_none_whatever_the_host_has() -> None:
+    text = "define escalation{\nescalation_name e\ncontacts ann\nfirst_notification 1\nlast_notification 0\n}\n"
+    text += host("h", "escalations e") + service("s", "host_name h", "escalations null")
+    text += service("t", "host_name h")
+    found = loaded(text, BASE)
+
+    assert errors(found) == []
+    assert [found.objects.traits[s.traits].escalations for s in found.objects.services] == [
+        (),
+        ("e",),
+    ]

@@ -67,7 +67,7 @@ def test_one_value_wins(texts: list[str], attempts: int) -> None:
         ([template("t1", "use t0"), template("t0", "contact_groups +g-b"),
           template("t2", "contact_groups g-c"), host("h", "use t1,t2")], "bc"),
         ([template("t1", "contact_groups +g-a"), template("t2", "contact_groups null"),
-          template("t3", "contact_groups g-c"), host("h", "use t1,t2,t3")], "a"),
+          template("t3", "contact_groups g-c"), host("h", "use t1,t2,t3")], "ac"),
         ([template("t1", "use t2", "contact_groups +g-a"), template("t2", "contact_groups null"),
           host("h", "use t1")], "a"),
         ([host("h", "contact_groups +g-c")], "c"),

@@ -132,6 +132,21 @@ def test_what_began_and_what_ended_while_nobody_ran_is_said_once_by_the_next_own
     assert len(stage.told) == 2
 
 
+def test_a_flexible_downtime_whose_window_opened_while_nobody_ran_begins_with_the_next_owner():
+    stage = play(shard())
+    stage.add("two")
+    stage.bad()
+    flexible(stage, 30.0, 5000.0, 600)
+    stage.live(5.0)
+    stage.kill("one")
+    stage.mono += 100
+    stage.owner = "two"
+    stage.place("two")
+    stage.run(3.0)
+
+    assert downtimes(stage)[0].in_effect
+
+
 def test_the_comment_of_a_downtime_reads_in_the_zone_of_the_main_file():
     there = msgspec.structs.replace(shard(), globals=Globals(use_timezone="Asia/Tokyo"))
     stage = play(there)

@@ -345,6 +345,35 @@ def test_macros_say_who_else_is_told_and_whether_it_is_escalated():
     ]  # fmt: skip
 
 
+def test_who_heard_a_custom_notification_that_counts_hears_the_recovery():
+    stage = play(shard((by_number(2),)))
+    stage.bad()
+    stage.tell("SEND_CUSTOM_SVC_NOTIFICATION;web1;http;4;joe;hear")
+    stage.live(2.0)
+    stage.told.clear()
+    stage.passive("web1;http", 0, "fine")
+    stage.live(2.0)
+
+    assert [who for _, who in stage.whom()] == ["boss"]
+
+
+def test_when_a_reload_names_others_those_who_were_told_hear_the_recovery():
+    stage = play(shard())
+    stage.bad()
+    stage.live(2.0)
+    stage.shard = shard()
+    traits = msgspec.structs.replace(stage.shard.traits[0], contacts=("boss",))
+    stage.shard = msgspec.structs.replace(stage.shard, traits=(traits,))
+    stage.version = "v2"
+    stage.place("one")
+    stage.live(2.0)
+    stage.told.clear()
+    stage.passive("web1;http", 0, "fine")
+    stage.live(2.0)
+
+    assert [who for _, who in stage.whom()] == ["ann"]
+
+
 # ---------------------------------------------------------------- by the next owner
 
 

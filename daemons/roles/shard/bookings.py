@@ -68,9 +68,9 @@ class Bookings:
             self.take_up(item, now)
 
     def take_up(self, item: Item, now: Now) -> None:
-        """Watch over what the status of `item` holds."""
+        """Watch over what the status of `item` holds; what time brought meanwhile comes with the next tick."""
         if item.status.downtimes or item.status.ack is not None:
-            self._note_due(item, now)
+            self._due[item.key] = self._next_wall = now.wall
 
     def tick(self, now: Now) -> None:
         """Begin and end what time says."""

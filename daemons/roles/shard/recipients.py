@@ -57,8 +57,8 @@ class Recipients:
         """
         applying = self._applying(item, kind, now)
         names = escalate.contacts(applying, item.traits.contacts)
-        if kind == RECOVERY and self._state.globals.settings.get("recovery_contacts") == "all":
-            names = (*names, *(told.contact for told in item.status.told))
+        if kind == RECOVERY:
+            names = self._of_recovery(item, names)
         elif broadcast:
             names = (*item.traits.contacts, *escalate.contacts(self._escalations(item), ()))
         ways: list[tuple[Contact, Way]] = []
@@ -96,6 +96,15 @@ class Recipients:
         return not name or covers(self._state.period(name), wall)
 
     # -- inside
+
+    def _of_recovery(self, item: Item, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return `names`, those of the last notification, or everybody who was told.
+
+        The latter when the main file says so, and when none of `names` was: a new configuration names others.
+        """
+        told = tuple(told.contact for told in item.status.told)
+        everybody = self._state.globals.settings.get("recovery_contacts") == "all"
+        return told if everybody or not set(names) & set(told) else names
 
     def _escalations(self, item: Item) -> list[Escalation]:
         known = self._state.escalations

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from daemons.model.clock import Now
 from daemons.model.objects import Contact, Way
-from daemons.model.status import UP, Told
+from daemons.model.status import OK, UP, Told
 from daemons.roles.shard.command_lines import CommandLines
 from daemons.roles.shard.gate import Gate
 from daemons.roles.shard.outbox import Outbox, Planned
@@ -204,19 +204,25 @@ class Teller:
             status.notification_number -= counts
             return Reason.NOBODY if chosen.others_later else Reason.UNWANTED
         if counts:
-            state.changed(item)
-        if kind == PROBLEM:
             self._note_told(item, sent, now)
+        if kind == PROBLEM:
+            self._note_next(item, now)
         return Reason.SENT
 
     def _note_told(self, item: Item, sent: Iterable[str], now: Now) -> None:
+        """Keep who hears of the recovery, and what the next notification's number follows."""
         status = item.status
-        status.last_notification_wall = now.wall
+        known = {t.contact for t in status.told}
+        if status.state != OK:
+            status.told += tuple(Told(c, now.wall) for c in sent if c not in known)
+            status.last_notification_wall = now.wall
+        self._state.changed(item)
+
+    def _note_next(self, item: Item, now: Now) -> None:
+        status = item.status
         following = self.recipients.following(item, now)
         status.next_notification_wall = following or 0.0
         status.no_more_notifications = following is None
-        known = {t.contact for t in status.told}
-        status.told += tuple(Told(c, now.wall) for c in sent if c not in known)
 
     def _tell(self, item: Item, note: "Note", chosen: Chosen, now: Now) -> list[str]:
         """Plan one action for each contact, way and command. Returns the contacts told."""

@@ -23,6 +23,7 @@ class Moved(Struct, frozen=True, array_like=True, tag=True):
     settled: bool  # none of them runs here, or will; else ask again
     running: tuple[str, ...] = ()  # those that do
     records: dict[str, bytes] = {}  # by object: what `departed` made
+    settings: dict[str, bytes] = {}  # the records "shard" and "c/<contact>": what operators set for all
 
 
 class DropMoved(Struct, frozen=True, array_like=True, tag=True):

@@ -400,6 +400,42 @@ def test_the_first_shard_of_a_scheduler_that_joins_takes_its_objects_over():
     assert stage.item(3).status.ack is not None
 
 
+def order(stage, shard, line, id):
+    message = Submit("recv", (Submitted(id, line, stage.now.wall),))
+    stage.schedulers[stage.owners[shard]].handle(message, stage.now)
+    stage.run(0.5)
+
+
+def test_a_new_shard_begins_with_what_operators_set_for_all():
+    stage = Shards()
+    for shard in (1, 2):
+        order(stage, shard, "DISABLE_NOTIFICATIONS", "g1")
+        order(stage, shard, "DISABLE_CONTACT_SVC_NOTIFICATIONS;ann", "g2")
+    stage.run(2.0)
+    stage.add("three")
+    stage.owners[3], stage.standbys[3], stage.stores[3] = "three", "", Store()
+    stage.config_n += 1
+    stage.bodies = {1: part(1, "web1"), 2: part(2, "web3"), 3: part(3, "web2")}
+    stage.versions = {1: "a2", 2: "b2", 3: "c2"}
+    stage.tell()
+    stage.run(0.4)
+    stage.until(lambda: stage.runners() == [3])
+    state = stage.owned(3).state
+    assert not state.globals.enable_notifications
+    assert state.contact_status["ann"].modified == {"service_notifications_enabled": "0"}
+    stage.run(2.0)
+    assert {"shard", "c/ann"} <= stage.stores[3].records.keys()
+
+
+def test_an_old_shard_keeps_its_own_settings_when_objects_come():
+    stage = Shards()
+    order(stage, 1, "DISABLE_NOTIFICATIONS", "g1")
+    stage.run(2.0)
+    move(stage)
+    stage.until(lambda: stage.runners() == [2])
+    assert stage.owned(2).state.globals.enable_notifications
+
+
 def test_the_objects_of_a_shard_that_is_gone_go_on_elsewhere_once_it_has_ended():
     stage = Shards()
     stage.acknowledge(1)

@@ -137,6 +137,7 @@ class Moving:
         self.trouble = ""
         self._trouble_until_mono = 0.0
         self.found: dict[Key, list[bytes]] = {}
+        self.settings: dict[str, bytes] = {}  # that the others have of the whole and of contacts
         self._held: tuple[Key, ...] = ()
         self._asked: dict[int, _Asked] = {}
         self._config_n = 0
@@ -182,6 +183,7 @@ class Moving:
         asked.running, asked.heard_mono = frozenset(answer.running), now.mono
         if not answer.settled:
             return
+        self.settings.update(answer.settings)
         for key, record in answer.records.items():
             self.found.setdefault(key, []).append(record)
             self._given.setdefault(sent.of, {})[key] = None

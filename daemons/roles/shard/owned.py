@@ -131,6 +131,8 @@ class OwnedShard:
         for _ in state.take_up(records, self._config_n, now.wall):
             yield False
         self._stale = inherited.lost
+        # nobody ever ran an object of it: it begins with what operators set elsewhere
+        self._new = bool(state.held) and not any(key.startswith("o/") for key in records)
         if not records and epoch_n(self.epoch) > 1:  # somebody had it before us, and nobody knows what
             self._stale = max(self._stale, len(state.items))
         self.lines = CommandLines(state, now.wall)
@@ -339,6 +341,9 @@ class OwnedShard:
 
     def _begin_released(self, released: frozenset[Key], now: Now) -> Iterator[None]:
         """Let objects that were held become objects of the shard."""
+        if self._new:
+            self.state.adopt(self.moving.settings)
+        self._new = False
         held = self.state.held - released
         yield from self._take_body(released, held, now)
         self._begun_mark = self.journal.mark
@@ -411,7 +416,7 @@ class OwnedShard:
         if running or not let_go:
             return Moved(asked.of, False, running)
         found = {key: record for key in asked.keys if (record := state.extra.get("m/" + key)) is not None}
-        return Moved(asked.of, True, (), found)
+        return Moved(asked.of, True, (), found, state.settings())
 
     def drop_moved(self, asked: DropMoved) -> None:
         """Forget what the new owner has."""

@@ -221,6 +221,30 @@ class ShardState:
                 found[key] = self.extra[key]
         return found
 
+    # -- what operators set for all shards
+
+    def settings(self) -> dict[str, bytes]:
+        """Return the records of what was changed of the whole and of contacts, for a shard that is new."""
+        found = {"c/" + name: record_bytes(status) for name, status in self.contact_status.items()}
+        if self.status.modified:
+            found["shard"] = record_bytes(self.status)
+        return found
+
+    def adopt(self, settings: dict[str, bytes]) -> None:
+        """Take over what operators set in the other shards before this one was; what was set here stays."""
+        for key, record in settings.items():
+            try:
+                if key == "shard":
+                    modified = _decode_shard(record).modified
+                    self.status.modified = {**modified, **self.status.modified}
+                elif key[2:] not in self.contact_status:
+                    self.contact_status[key[2:]] = status = _decode_contact(record)
+                    self.contact_changed(status)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue
+        self.refresh_globals()
+        self.shard_changed()
+
     # -- what changes at run time
 
     def refresh(self, item: Item) -> None:

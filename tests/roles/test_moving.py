@@ -427,6 +427,27 @@ def test_a_new_shard_begins_with_what_operators_set_for_all():
     assert {"shard", "c/ann"} <= stage.stores[3].records.keys()
 
 
+def told_by(stage, shard):
+    """The log lines of a shard."""
+    lines = msgspec.msgpack.Decoder(list[tuple[float, str]]).decode
+    records = sorted(stage.stores[shard].records.items())
+    return [text for key, value in records if key.startswith("l/") for _, text in lines(value)]
+
+
+def test_what_all_shards_obey_is_logged_by_one_of_them():
+    stage = Shards()
+    now = int(stage.now.wall)
+    for shard in (2, 1):
+        order(stage, shard, "DISABLE_NOTIFICATIONS", "g1")
+        order(stage, shard, f"SCHEDULE_CONTACT_DOWNTIME;ann;{now};{now + 5};joe;off", "g2")
+    stage.run(8.0)
+    said = {shard: [text for text in told_by(stage, shard) if "CONTACT" in text or "EXTERNAL" in text] for shard in (1, 2)}
+    assert said[2] == []
+    assert [text.partition(":")[0] for text in said[1]] == [
+        "EXTERNAL COMMAND", "EXTERNAL COMMAND", "CONTACT DOWNTIME ALERT", "CONTACT DOWNTIME ALERT",
+    ]  # fmt: skip
+
+
 def test_an_old_shard_keeps_its_own_settings_when_objects_come():
     stage = Shards()
     order(stage, 1, "DISABLE_NOTIFICATIONS", "g1")

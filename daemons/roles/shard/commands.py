@@ -51,7 +51,6 @@ class Commands:
         self._passive = Passive(state, consumer)
         self._teller = teller
         self._parts = Parts(state, checks, consumer, bookings, teller, flaps)
-        self.speaks = True  # for all shards of its realm: what all obey is logged once
         known = sorted(
             (msgpack.decode(value, type=float), key)
             for key, value in state.extra.items()
@@ -147,7 +146,7 @@ class Commands:
 
     def _speaks_of(self, command: ExternalCommand) -> bool:
         """Whether this shard logs `command`: what every shard obeys, one of its realm does."""
-        return self.speaks or COMMANDS[command.name].scope in ("host", "service")
+        return self._state.speaks or COMMANDS[command.name].scope in ("host", "service")
 
     def _moving(self, command: ExternalCommand, scope: str, now: Now) -> bool:
         """Whether an object that it may be about is on its way from or to another shard."""

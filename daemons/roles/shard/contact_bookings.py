@@ -36,7 +36,7 @@ class ContactBookings:
         was = _silent(status)
         status.downtimes = tuple(d for d in status.downtimes if d.id != downtime.id)
         self._state.contact_changed(status)
-        if was and not _silent(status):
+        if was and not _silent(status) and self._state.speaks:
             self._state.journal.log(lines.contact_downtime_cancelled(status.name), now)
 
     def _pass_time(self, status: ContactStatus, now: Now) -> None:
@@ -47,7 +47,7 @@ class ContactBookings:
             self._log(status.name, event, now)
 
     def _log(self, contact: str, event: Event, now: Now) -> None:
-        if event.told and event.what in (What.STARTED, What.STOPPED):
+        if self._state.speaks and event.told and event.what in (What.STARTED, What.STOPPED):
             started = event.what == What.STARTED
             self._state.journal.log(lines.contact_downtime(contact, started), now)
 

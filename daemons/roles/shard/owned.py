@@ -343,6 +343,8 @@ class OwnedShard:
         """Let objects that were held become objects of the shard."""
         if self._new:
             self.state.adopt(self.moving.settings)
+            for status in self.state.contact_status.values():
+                self.bookings.contacts.take_up(status, now)
         self._new = False
         held = self.state.held - released
         yield from self._take_body(released, held, now)

@@ -206,7 +206,7 @@ class ShardSeat:
         self.owned.place(placed, self.me, self._place_of(placed.standby))
         shards = roster.shards if roster is not None else ()
         first = min((p.id for p in shards if p.realm == placed.realm), default=self.shard)
-        self.owned.commands.speaks = self.shard == first
+        self.owned.state.speaks = self.shard == first
 
     def _note_gone(self, roster: Roster) -> None:
         """Remember who had the shards that the newest configuration took away."""

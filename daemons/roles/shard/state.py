@@ -92,6 +92,7 @@ class ShardState:
             "orders_lent": 0, "orders_lent_again": 0, "objects_restored": 0, "objects_corrupt": 0,
             "notifications_planned": 0, "handlers_planned": 0, "commands_applied": 0,
         }  # fmt: skip
+        self.speaks = True  # for all shards of its realm: what happens in all is logged once
         self.degraded = False  # outputs are tagged: the peer server cannot be asked
         self.items: dict[Key, Item] = {}
         self.service_keys: dict[str, tuple[Key, ...]] = {}

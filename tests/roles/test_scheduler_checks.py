@@ -472,6 +472,7 @@ def test_a_stalked_service_logs_each_new_text():
     passive(stage, 1, text="four")
     stage.run(1.0)
     assert [line for line in logs(stage) if "ALERT" in line] == [
+        "SERVICE ALERT: web1;http;OK;HARD;1;one",  # the first text is new too (Nagios 4 was seen to do so)
         "SERVICE ALERT: web1;http;OK;HARD;1;two",
         "SERVICE ALERT: web1;http;WARNING;SOFT;1;three",
         "SERVICE ALERT: web1;http;WARNING;HARD;2;four",

@@ -87,7 +87,7 @@ class Consumer:
                 self._around.well_on_bad_host(item, now)
         else:
             self._settle(item, move, was, now)
-        if item.traits.stalking_options and not first:
+        if item.traits.stalking_options:
             self._stalk(item, move, was, before, now)
         self._side.after(item, now)
 

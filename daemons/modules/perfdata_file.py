@@ -32,7 +32,7 @@ class _PerfdataFile:
     kind = ""
 
     def __init__(self, setting: Setting) -> None:
-        """Open the file. Raises OSError when its folder cannot be made or written."""
+        """Open nothing yet: a path of an old main file that is not there must not stop the broker."""
         self._path = setting.folder / setting.options.get("path", f"{self.kind}.dat")
         self._mode = setting.options.get("mode", "a")[:1].lower()
         if self._mode not in MODES:
@@ -42,11 +42,9 @@ class _PerfdataFile:
         self._begun = False  # `resume` was called: in mode w the file was begun anew
         self._dropped = 0
         self._fd = -1
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._open()
 
     def take(self, deltas: Sequence[Delta]) -> None:
-        """Write the lines of `deltas`."""
+        """Write the lines of `deltas`. Raises OSError when the file cannot be opened or written."""
         lines = [line for delta in deltas for line in self.lines(delta)]
         if not lines:
             return
@@ -65,8 +63,9 @@ class _PerfdataFile:
 
     def flush(self) -> Mark:
         """Return inode and size once the file is on disk; hand the file to its command when that is due."""
-        if self._mode == "p":
+        if self._mode == "p" or self._fd < 0:
             return {}
+        os.fsync(self._fd)
         if self._processing.due and self._path.exists() and self._path.stat().st_size:
             self.close()
             self._processing.run()
@@ -74,20 +73,23 @@ class _PerfdataFile:
             if self._mode == "w":
                 os.ftruncate(self._fd, 0)
         self._open()
-        os.fsync(self._fd)
         found = os.fstat(self._fd)
         return {"inode": found.st_ino, "size": found.st_size}
 
     def resume(self, mark: Mark | None) -> None:
         """Cut off what was written after `mark`; it comes again. In mode w, at the start, everything."""
+        try:
+            self._open()
+        except OSError as error:
+            log.error("cannot open perfdata path=%s why=%r", self._path, str(error))
+            return  # the first line tells the operator
         if self._mode == "p":
             return
-        self._open()
         anew, self._begun = self._mode == "w" and not self._begun, True
         found = os.fstat(self._fd)
         if anew:
             os.ftruncate(self._fd, 0)
-        elif mark and found.st_ino == mark["inode"] and found.st_size > mark["size"]:
+        elif mark and found.st_ino == mark.get("inode") and found.st_size > mark["size"]:
             os.ftruncate(self._fd, mark["size"])
 
     def close(self) -> None:
@@ -107,6 +109,7 @@ class _PerfdataFile:
         if self._fd >= 0 and self._is_there():
             return
         self.close()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         if self._mode == "p":
             if not self._path.exists():
                 os.mkfifo(self._path, 0o660)

@@ -162,8 +162,24 @@ def test_a_pipe_that_nobody_reads_holds_nobody_up(tmp_path, caplog):
 
 def test_what_is_no_pipe_is_refused_in_mode_p(tmp_path):
     (tmp_path / "perf.dat").write_text("a file")
+    module = made(tmp_path, mode="p")
     with pytest.raises(OSError, match="is not a named pipe"):
-        made(tmp_path, mode="p")
+        module.take([delta("one")])
+
+
+def test_a_path_that_cannot_be_opened_stops_no_broker_and_waits_for_the_operator(tmp_path, caplog):
+    """Old main files name folders that are not there, or not ours."""
+    (tmp_path / "etc").write_text("not a folder")
+    module = made(tmp_path, path="etc/perf.dat")
+    assert "cannot open perfdata" in caplog.text
+    assert module.flush() == {}
+    with pytest.raises(OSError):
+        module.take([delta("one")])
+    module.resume({})
+    (tmp_path / "etc").unlink()
+    module.take([delta("one")])
+    assert module.flush()["size"] == 4
+    assert (tmp_path / "etc" / "perf.dat").read_text() == "one\n"
 
 
 def test_a_gap_is_logged_and_not_written(tmp_path, caplog):

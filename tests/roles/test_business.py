@@ -384,3 +384,41 @@ def test_a_check_modulation_takes_the_place_of_a_rule_and_gives_it_back():
     stage.wall_ahead_s += 3600.0
     stage.run(65.0)
     assert (rule(stage).state, rule(stage).output) == (2, "")
+
+
+def test_a_template_may_give_performance_data_and_is_not_kept_anew_while_it_says_the_same():
+    settings = BusinessRuleSettings(output_template="$STATUS$ $(x)$|bad=1")
+    stage = started(body(business=settings))
+    stage.run(5.0)
+    say(stage, "web1;a", 2)
+    assert (rule(stage).output, rule(stage).perfdata) == ("CRITICAL x", "bad=1")
+    say(stage, "web1;b", 1)
+    assert (rule(stage).output, rule(stage).perfdata) == ("CRITICAL xx", "bad=1")
+    owned = stage.schedulers["one"].seats[1].owned
+    changed = []
+    owned.state.changed = changed.append
+    owned.business.changed(["web1;a"])
+    stage.run(0.5)
+    assert not [item for item in changed if item.key == "web1;rule"]
+
+
+def test_a_great_many_rules_are_looked_at_a_few_hundred_a_tick():
+    of_rule = replace(QUICK, check_command="bp_rule!web1,a", check_interval_s=0.0)
+    shard = body(more=(of_rule,))
+    services = tuple(Service("web1", f"r{n:04}", 2) for n in range(1200))
+    tree = keyed(parse("web1,a"))
+    stage = started(
+        replace(shard, services=(*shard.services, *services), rules={s.key: tree for s in services})
+    )
+    business = stage.schedulers["one"].seats[1].owned.business
+    business.changed(["web1;a"])
+    counts = []
+    look = business._look
+    business._look = lambda item, now: (counts.append(item.key), look(item, now))
+    for _ in range(3):
+        stage.run(0.05)
+        assert len(counts) <= 500
+        counts.clear()
+    say(stage, "web1;a", 2)
+    stage.run(0.3)
+    assert {stage.status(service.key).state for service in services} == {2}

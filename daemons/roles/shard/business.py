@@ -6,6 +6,7 @@ comes out goes the way of every result, so it is soft, hard, kept and told like 
 """
 
 from collections.abc import Iterable
+from itertools import islice
 
 from daemons.config.business import rule_of
 from daemons.model.clock import Now
@@ -19,9 +20,11 @@ from daemons.roles.shard.gate import Gate
 from daemons.roles.shard.rule_trees import Rules
 from daemons.roles.shard.state import Item, ShardState
 from daemons.rules.business import output, state_of, status_macros
+from daemons.rules.output import split
 from daemons.rules.state import host_state
 from daemons.rules.template import Lookup, chain
 
+LOOKS_A_TICK = 500  # rules worked out in one tick: the beat is not held up
 HOST_UP = "Host assumed to be UP"
 
 
@@ -56,11 +59,11 @@ class Business:
 
     def tick(self, now: Now) -> None:
         """Carry out what is due, then look at the rules whose objects have changed."""
-        for due in self._checks.internal(now):
+        for due in self._checks.internal(now, LOOKS_A_TICK):
             self._waiting.pop(due.key, None)
             self._carry_out(due, now)
-        waiting, self._waiting = self._waiting, {}
-        for key in waiting:
+        for key in list(islice(self._waiting, LOOKS_A_TICK)):
+            del self._waiting[key]
             item = self._state.items.get(key)
             if item is not None:
                 self._look(item, now)
@@ -97,8 +100,15 @@ class Business:
         code, text = said
         if self._differs(item, code, now):
             self._consume(item, code, text, now)
-        elif status.checked and text != status.output:
-            status.output = text
+        elif status.checked:
+            self._reword(item, text)
+
+    def _reword(self, item: Item, text: str) -> None:
+        """Give `item` another output for the state it has."""
+        status = item.status
+        parts = split(text, self._state.globals.max_plugins_output_length)
+        if (status.output, status.long_output, status.perfdata) != (parts.first, parts.long, parts.perfdata):
+            status.output, status.long_output, status.perfdata = parts.first, parts.long, parts.perfdata
             self._state.changed(item)
 
     def _differs(self, item: Item, code: int, now: Now) -> bool:
@@ -107,8 +117,12 @@ class Business:
             code = self._state.modulations.exit_code(item.traits, code, now.wall)
         if not item.is_host:
             return code != status.state
+        return (self._shown(item, code) == UP) != (status.state == UP)
+
+    def _shown(self, item: Item, code: int) -> int:
+        """Return the state, of a host or service, that a rule's result makes."""
         aggressive = self._state.globals.use_aggressive_host_checking
-        return (host_state(code, aggressive) == UP) != (status.state == UP)
+        return host_state(code, aggressive) if item.is_host else code
 
     def _said(self, item: Item, rule: str, now: Now) -> tuple[int, str] | None:
         """Return state and output of a rule, None while it cannot be known."""
@@ -122,7 +136,7 @@ class Business:
         template = item.traits.business.output_template if item.traits.business else ""
         if not template:
             return code, ""
-        own = status_macros(_shown(item, code), is_host=item.is_host, full_name=_full_name(item))
+        own = status_macros(self._shown(item, code), is_host=item.is_host, full_name=_full_name(item))
         problems = [self._problem(key, now) for key in keys if self._rules.element(key) != OK]
         return code, output(template, chain(own, self._lines.lookup(item, now)), problems)
 
@@ -147,11 +161,6 @@ class Business:
             self._checks.check_at(
                 item, now.wall + self._state.globals.interval_length_s, now, forced=False
             )
-
-
-def _shown(item: Item, code: int) -> int:
-    """Return the state, of a host or service, that a rule's result is shown as."""
-    return host_state(code) if item.is_host else code
 
 
 def _full_name(item: Item) -> str:

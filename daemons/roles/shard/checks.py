@@ -200,11 +200,11 @@ class Checks:
             else:
                 self._skip(item, now)
 
-    def internal(self, now: Now) -> list[Item]:
-        """Take from the queue what is ready and needs no poller."""
+    def internal(self, now: Now, most: int) -> list[Item]:
+        """Take up to `most` from the queue of what is ready and needs no poller."""
         queue = self._ready.get(INTERNAL)
         found: list[Item] = []
-        while queue:
+        while queue and len(found) < most:
             item = queue.popleft()
             if not item.ready:
                 continue

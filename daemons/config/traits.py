@@ -299,6 +299,8 @@ class TraitsTable:
             return tuple(dict.fromkeys(words(attrs[attr]))) if attr in attrs else ()
 
         command = attrs.get("check_command", "")
+        if not command and not service and attrs.get("checkmodulations"):
+            command = "_internal_host_up"  # its check in Shinken: what modulations take the place of
         return Traits(
             check_command=command,
             check_interval_s=number_of("check_interval", 5.0 if service else 0.0) * unit_s,

@@ -45,6 +45,13 @@ def test_objects_name_them_in_the_order_in_which_they_are_asked() -> None:
     assert (of_service.check_modulations, of_service.macro_modulations) == ((), ())
 
 
+def test_a_host_without_a_command_has_one_that_modulations_take_the_place_of() -> None:
+    text = CHECK + host("h", "checkmodulations c") + host("i")
+    found = loaded(text, BASE).objects
+
+    assert [found.traits[h.traits].check_command for h in found.hosts] == ["_internal_host_up", ""]
+
+
 @pytest.mark.parametrize("named", NAMED)
 def test_one_that_is_not_there_is_refused_where_it_is_named(named: str) -> None:
     (error,) = errors(loaded(host("h", named), BASE))

@@ -113,14 +113,14 @@ class _PerfdataFile:
         if self._mode == "p":
             if not self._path.exists():
                 os.mkfifo(self._path, 0o660)
-            # Read and write: so it opens without a reader, and stays open when one goes.
-            flags = os.O_RDWR | os.O_NONBLOCK
+            flags = os.O_RDWR  # so it opens without a reader, and stays open when one goes
         else:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        self._fd = os.open(self._path, flags | os.O_CLOEXEC, 0o644)
-        if self._mode == "p" and not stat.S_ISFIFO(os.fstat(self._fd).st_mode):
+        self._fd = os.open(self._path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+        is_what = stat.S_ISFIFO if self._mode == "p" else stat.S_ISREG
+        if not is_what(os.fstat(self._fd).st_mode):
             self.close()
-            raise OSError(f"{self._path} is not a named pipe")
+            raise OSError(f"{self._path} is not a {'named pipe' if self._mode == 'p' else 'file'}")
 
     def _is_there(self) -> bool:
         ours = os.fstat(self._fd)

@@ -167,6 +167,15 @@ def test_what_is_no_pipe_is_refused_in_mode_p(tmp_path):
         module.take([delta("one")])
 
 
+@pytest.mark.parametrize("mode", ["a", "w"])
+def test_what_is_no_file_is_refused_in_the_other_modes_and_blocks_nobody(tmp_path, mode):
+    os.mkfifo(tmp_path / "perf.dat")
+    for path in (tmp_path / "perf.dat", Path("/dev/null")):
+        module = made(tmp_path, mode=mode, path=str(path))
+        with pytest.raises(OSError):
+            module.take([delta("one")])
+
+
 def test_a_path_that_cannot_be_opened_stops_no_broker_and_waits_for_the_operator(tmp_path, caplog):
     """Old main files name folders that are not there, or not ours."""
     (tmp_path / "etc").write_text("not a folder")

@@ -412,7 +412,8 @@ class Receiver:
         why = f"no such {'host' if pending.host is not None else scope}" if scope != "global" else "nothing has that number"
         log.warning("dropped command line=%r why=%r", line[:200], why)
         if command.name.endswith("_CHECK_RESULT"):
-            self._notes.add(lines.passive_unknown(command.args[0]))
+            description = command.args[1] if scope == "service" else ""
+            self._notes.add(lines.passive_unknown(command.args[0], description))
         else:
             self._notes.add(lines.command_failed(line, why))
         self._finish(pending, "commands_foreign")

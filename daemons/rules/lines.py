@@ -189,10 +189,10 @@ def command_failed(line: str, why: str) -> str:
     return f"Error: External command failed -> {_unstamped(line)} ({why})"
 
 
-def passive_unknown(host: str, description: str = "") -> str:
+def passive_unknown(host: str, description: str = "", *, host_known: bool = False) -> str:
     """Return the line for a passive result of a host, or of a service of a host, that is not there."""
     of = f"service '{description}' on host '{host}'" if description else f"host '{host}'"
-    noun = "service" if description else "host"
+    noun = "service" if host_known else "host"
     return (
         f"Warning:  Passive check result was received for {of}, but the {noun} could not be found!"
     )

@@ -68,7 +68,7 @@ def test_what_no_shard_has_is_said_in_the_monitoring_log():
     desk.notes()
     desk.tick()
     assert desk.notes() == [
-        "Warning:  Passive check result was received for host 'mars', but the host could not be found!",
+        "Warning:  Passive check result was received for service 'http' on host 'mars', but the host could not be found!",
         "Error: External command failed -> DISABLE_HOST_CHECK;mars (no such host)",
         "Error: External command failed -> DEL_SVC_DOWNTIME;77 (nothing has that number)",
         "Error: External command failed -> DISABLE_HOSTGROUP_SVC_CHECKS;none (no such hostgroup)",

@@ -90,3 +90,29 @@ def test_a_downtime_of_a_contact_begins_ends_and_is_cancelled():
     assert lines.contact_downtime_cancelled("ann") == (
         "CONTACT DOWNTIME ALERT: ann;CANCELLED; Scheduled downtime for contact has been cancelled."
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("[12] NO_SUCH;a", "NO_SUCH;a"),
+        ("[12]NO_SUCH;a", "NO_SUCH;a"),
+        (" NO_SUCH;a ", "NO_SUCH;a"),
+        ("[12]", "[12]"),
+        ("a\nb\r\nc", "a b c"),
+        ("[", "["),
+    ],
+)
+def test_a_command_is_shown_without_its_time_on_one_line(line, shown):
+    assert lines.command_unknown(line) == f"Warning: Unrecognized external command -> {shown}"
+    assert lines.command_failed(line, "why") == f"Error: External command failed -> {shown} (why)"
+    assert lines.external_command(line) == f"EXTERNAL COMMAND: {shown}"
+
+
+def test_passive_results_of_nobody():
+    of = "Warning:  Passive check result was received for service 'http' on host 'web1', but the"
+    assert lines.passive_unknown("web1", "http", host_known=True) == f"{of} service could not be found!"
+    assert lines.passive_unknown("web1", "http") == f"{of} host could not be found!"
+    assert lines.passive_unknown("web1") == (
+        "Warning:  Passive check result was received for host 'web1', but the host could not be found!"
+    )

@@ -31,7 +31,8 @@ class Passive:
         target = self._state.items.get(key)
         if target is None:
             host, _, description = key.partition(";")
-            self._state.journal.log(lines.passive_unknown(host, description), now)
+            unknown = lines.passive_unknown(host, description, host_known=bool(description))
+            self._state.journal.log(unknown, now)
             return f"there is no {'service' if ';' in key else 'host'} {key}"
         code = target.status.state if keeps else int(args[before - 1])
         output = args[before]

@@ -1,5 +1,6 @@
 """Time as data. Nothing below `daemons.net` reads a clock; it is handed a `Now`."""
 
+from datetime import UTC, tzinfo
 from functools import lru_cache
 from typing import NewType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,15 +19,15 @@ class Now(Struct, frozen=True):
 
 
 @lru_cache(maxsize=64)
-def zone_of(name: str) -> ZoneInfo:
-    """Return a time zone by its name in the time zone database; "" is UTC. Raises what `ZoneInfo` raises."""
-    return ZoneInfo(name or "UTC")
+def zone_of(name: str) -> tzinfo:
+    """Return a time zone by its name in the time zone database; "" and what this machine does not know are UTC."""
+    return ZoneInfo(name) if name and known_zone(name) else UTC
 
 
 def known_zone(name: str) -> bool:
     """Return whether this machine knows the time zone `name`; "" is UTC."""
     try:
-        zone_of(name)
+        ZoneInfo(name or "UTC")
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from daemons.model.clock import Wall, known_zone, zone_of
+from daemons.model.clock import Wall, zone_of
 from daemons.model.dateranges import DAY_S, Entry, Kind, Point, Spans, merged
 from daemons.model.dateranges import BadRange as BadRange
 from daemons.model.dateranges import read_range as read_range
@@ -53,7 +53,7 @@ def compile_period(
     """
     if period is None:
         return ALWAYS
-    return _compile(period, all_periods, tz_name if known_zone(tz_name) else "", ())
+    return _compile(period, all_periods, tz_name, ())
 
 
 def covers(period: Period, wall: Wall) -> bool:

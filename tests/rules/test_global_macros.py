@@ -120,3 +120,9 @@ def test_groups_and_realms():
     assert first_group("SERVICEGROUP", (), {"db": group})("SERVICEGROUPNAME") is None
     realm = realm_macros("Europe", ("Paris", "Rome"))
     assert [realm("REALMNAME"), realm("REALMMEMBERS"), realm("X")] == ["Europe", "Paris,Rome", None]
+
+
+def test_a_time_zone_that_this_machine_does_not_know_is_utc():
+    lookup = global_macros(Globals(use_timezone="Mars/Olympus"), {}, NOW)
+
+    assert lookup("LONGDATETIME") == "Mon Nov 23 02:30:00 UTC 2026"

@@ -17,7 +17,16 @@ from daemons.config.bonds import Bond, bonds_of
 from daemons.config.deal import deal
 from daemons.config.link import IMPLICIT_COMMANDS, Objects
 from daemons.model.cluster import Cluster
-from daemons.model.objects import Group, Host, Service, ShardBody, ShardDef, Traits, host_of
+from daemons.model.objects import (
+    SHARDS_A_REALM,
+    Group,
+    Host,
+    Service,
+    ShardBody,
+    ShardDef,
+    Traits,
+    host_of,
+)
 from daemons.model.relations import (
     CheckModulation,
     Dependency,
@@ -28,7 +37,6 @@ from daemons.model.relations import (
 )
 
 N = TypeVar("N", Escalation, ResultModulation, CheckModulation, MacroModulation, ImpactModulation)
-_PER_REALM = 100  # ids that a realm has for itself
 _REALM_SLOTS = 997
 Cut = tuple[tuple[ShardDef, bytes], ...]
 
@@ -71,7 +79,7 @@ def _first_ids(realms: Iterable[str], cluster: Cluster) -> dict[str, int]:
         while slot in taken:
             slot += 1
         taken.add(slot)
-        first[realm] = slot * _PER_REALM + 1
+        first[realm] = slot * SHARDS_A_REALM + 1
     return first
 
 

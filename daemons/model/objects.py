@@ -18,6 +18,8 @@ from daemons.model.relations import (
 )
 from daemons.model.relations import Key as Key
 
+SHARDS_A_REALM = 100  # ids that a realm has for itself, the first ends with 1
+
 
 def service_key(host: str, description: str) -> Key:
     """Return the key of a service."""

@@ -154,3 +154,4 @@ class ShardStatus(Struct, array_like=True, kw_only=True):
     created_wall: float = 0.0
     next_event_id: int = 1
     next_problem_id: int = 1
+    periods: dict[str, int] = {}  # what the log was told of each time period: 1 = inside

@@ -39,6 +39,7 @@ from daemons.roles.shard.side import WAITING_MAX, Side
 from daemons.roles.shard.state import SLICE, Item, ShardState, Tokens
 from daemons.roles.shard.store_sink import Store
 from daemons.roles.shard.tell import Teller
+from daemons.roles.shard.transitions import Transitions
 from daemons.wire.claims import ClaimsKept
 from daemons.wire.messages import Batch, Claimed, Message, Placed, Roster
 from daemons.wire.moves import DropMoved, Moved, TakeMoved
@@ -147,6 +148,7 @@ class OwnedShard:
         )
         self.teller.reminders.take_up(now)
         self.bookings = Bookings(state, self.teller, now)
+        self.transitions = Transitions(state)
         self.maintenance = Maintenance(state, self.lines, self.bookings)
         self.maintenance.begin(now)
         self.flaps = Flaps(state, self.teller, self.bookings)
@@ -251,6 +253,7 @@ class OwnedShard:
             self.checks.turn(now)
             self._follow_changes(now)
         self.introductions.tick(now)
+        self.transitions.tick(now)
         self.bookings.tick(now)
         self.maintenance.tick(now)
         self.teller.remind(now)

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from msgspec.structs import replace
 
 from daemons.config.complain import Complaints, did_you_mean
-from daemons.config.groups import GroupDef, nest, pick
+from daemons.config.groups import GroupDef, nest, pick, warn_of_excluded
 from daemons.config.lexer import Block
 from daemons.config.schema import ONE_OF, attributes
 from daemons.config.values import letters, number, words, yes
@@ -65,6 +65,7 @@ def _groups(contacts: Objects, groups: Objects, complaints: Complaints) -> dict[
         picked = pick(group.attrs.get("members", ""), contacts)
         group.members = dict.fromkeys(picked.names)
         group.excluded = picked.excluded
+        warn_of_excluded(complaints, f"contactgroup {name}", group, contacts)
         for member in picked.unknown:
             complaints.error(
                 f"contactgroup {name}: contact {member} is not defined",

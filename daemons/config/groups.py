@@ -50,6 +50,18 @@ class GroupDef(Struct):
     excluded: frozenset[str] = frozenset()  # never members, wherever they come from
 
 
+def warn_of_excluded(
+    complaints: Complaints, label: str, group: GroupDef, known: Collection[str]
+) -> None:
+    """Warn of what a group excludes that is not there: it may be a slip of the pen."""
+    for name in sorted(name for name in group.excluded if name not in known):
+        complaints.warning(
+            f"{label}: {name} is excluded and not defined",
+            group.block.where_of("members"),
+            did_you_mean(name, known),
+        )
+
+
 def nest(kind: str, groups: dict[str, GroupDef], complaints: Complaints) -> None:
     """Add to each group the members of the groups in it; complain about unknown ones and circles."""
     attr = f"{kind}_members"

@@ -9,7 +9,7 @@ from msgspec import Struct
 from daemons.config.circles import circles
 from daemons.config.complain import did_you_mean
 from daemons.config.definitions import Definitions
-from daemons.config.groups import GroupDef, inverted, nest, pick
+from daemons.config.groups import GroupDef, inverted, nest, pick, warn_of_excluded
 from daemons.config.lexer import Block
 from daemons.config.realms import Realms
 from daemons.config.templates import Prototype, is_registered
@@ -90,6 +90,7 @@ def hostgroups_of(defs: Definitions, hosts: Hosts) -> dict[str, GroupDef]:
         picked = pick(group.attrs.get("members", ""), hosts)
         group.members = dict.fromkeys(picked.names)
         group.excluded = picked.excluded
+        warn_of_excluded(defs.complaints, f"hostgroup {name}", group, hosts)
         for member in picked.unknown:
             defs.complaints.error(
                 f"hostgroup {name}: host {member} is not defined",

@@ -221,8 +221,8 @@ class TraitsTable:
         known = self._known
         for attr in _COMMANDS:
             name = attrs.get(attr, "").partition("!")[0].strip()
-            if name and name not in known.commands:
-                found.append(_undefined(attr, "command", name, known.commands))
+            if attrs.get(attr) and name not in known.commands:
+                found.append(_undefined(attr, "command", name or attrs[attr], known.commands))
         for attr in _PERIODS:
             if (name := attrs.get(attr, "")) and name not in known.periods:
                 found.append(_undefined(attr, "time period", name, known.periods))
@@ -300,7 +300,9 @@ class TraitsTable:
 
         command = attrs.get("check_command", "")
         if not command and not service and attrs.get("checkmodulations"):
-            command = "_internal_host_up"  # its check in Shinken: what modulations take the place of
+            command = (
+                "_internal_host_up"  # its check in Shinken: what modulations take the place of
+            )
         return Traits(
             check_command=command,
             check_interval_s=number_of("check_interval", 5.0 if service else 0.0) * unit_s,

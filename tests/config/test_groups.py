@@ -166,3 +166,15 @@ def test_whom_a_group_excludes_is_no_member_whoever_says_so() -> None:
     assert errors(found) == []
     assert [(g.name, g.members) for g in found.objects.hostgroups] == [("g", ("a",)), ("i", ("b",))]
     assert [g.members for g in found.objects.contactgroups] == [("ann",)]
+
+
+def test_excluding_what_is_not_there_is_a_warning_with_a_hint() -> None:
+    text = "define hostgroup{\nhostgroup_name g\nmembers *,!web2\n}\n"
+    text += "define contactgroup{\ncontactgroup_name c\nmembers *,!anne\n}\n"
+    found = loaded(text + host("web1"), BASE)
+
+    assert errors(found) == []
+    assert [(c.where, c.text, c.fix) for c in found.complaints if "excluded" in c.text] == [
+        ("t.cfg:3", "hostgroup g: web2 is excluded and not defined", "did you mean 'web1'?"),
+        ("t.cfg:7", "contactgroup c: anne is excluded and not defined", "did you mean 'ann'?"),
+    ]

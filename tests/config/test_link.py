@@ -139,6 +139,7 @@ def test_a_service_takes_from_its_host_what_it_does_not_say() -> None:
         ("notification_period never", "notification_period: time period never is not defined"),
         ("check_command okk!a", "check_command: command okk is not defined"),
         ("event_handler nope", "event_handler: command nope is not defined"),
+        ("check_command !x", "check_command: command !x is not defined"),
         ("contacts ann,bob", "contacts: contact bob is not defined"),
         ("contact_groups g", "contact_groups: contact group g is not defined"),
         ("initial_state x", "initial_state 'x' is not one of o,d,u"),

@@ -86,3 +86,9 @@ def test_a_soft_problem_is_retried_after_its_own_interval_or_the_ordinary_one():
     assert interval_s(traits, retry=True) == 60.0
     assert interval_s(Traits(check_interval_s=300.0, retry_interval_s=0.0), retry=True) == 300.0
     assert interval_s(Traits(check_interval_s=0.0, retry_interval_s=60.0), retry=False) == 0.0
+
+
+def test_rounding_never_makes_a_check_due_in_the_past():
+    due = next_check(Wall(0.0), 0.3, Wall(0.8999999999999999))
+    assert due is not None
+    assert 0.8999999999999999 < due < 1.3

@@ -176,6 +176,11 @@ def test_a_silent_plugin_gets_a_text():
         state.made_up_output(CODE_TIMEOUT, "", 60.01)
         == "(Service check timed out after 60.01 seconds)"
     )
+    assert state.made_up_output(7, "seven", 0.1) == "seven"
+    assert state.made_up_output(7, "", 0.1) == "(Return code of 7 is out of bounds)"
+    assert state.made_up_output(CODE_SIGNALLED, "last words", 0.1) == "last words"
+    assert "(Return code of 126 is out of bounds" in state.made_up_output(126, "", 0.1)
+    assert "(Return code of 126 is out of bounds" in state.made_up_output(CODE_NOT_STARTED, "", 0.1)
     assert "plugin may be missing" in state.made_up_output(127, "", 0.1)
     assert "plugin may not be executable" in state.made_up_output(CODE_NOT_STARTED, "", 0.1)
 

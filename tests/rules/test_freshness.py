@@ -68,3 +68,17 @@ def test_age_counts_from_when_we_began_to_watch_after_an_outage():
     status = Status(key="a;s", last_check_wall=100.0)
     assert stale_s(status, Wall(10_000.0), 50.0, Wall(10_050.0)) == 0.0
     assert stale_s(status, Wall(10_000.0), 50.0, Wall(10_051.0)) == 1.0
+
+
+def test_a_second_is_a_threshold_and_an_interval():
+    status = Status(key="a;s", last_check_wall=100.0)
+    assert threshold_s(status, replace(TRAITS, freshness_threshold_s=1.0), 15.0) == 1.0
+    second = replace(TRAITS, check_interval_s=1.0, retry_interval_s=1.0)
+    assert threshold_s(status, second, 15.0) == 16.0
+    assert threshold_s(Status(key="a;s", state=2, state_type=SOFT), second, 15.0) == 16.0
+    assert stale_s(status, Wall(0.0), 1.0, Wall(102.0)) == 1.0
+
+
+def test_retries_alone_are_no_interval():
+    status = Status(key="a;s", state=2, state_type=SOFT)
+    assert threshold_s(status, replace(TRAITS, check_interval_s=0.0), 15.0) == 0.0

@@ -24,3 +24,7 @@ def test_each_kind_has_its_switch(is_host):
     services_off = Globals(check_for_orphaned_services=False)
     assert (given_up_s(Traits(), hosts_off, 60.0, 10.0, is_host=is_host) == 0.0) == is_host
     assert (given_up_s(Traits(), services_off, 60.0, 10.0, is_host=is_host) == 0.0) != is_host
+
+
+def test_a_second_is_a_time_to_orphanage():
+    assert given_up_s(Traits(time_to_orphanage_s=1.0), ON, 0.5, 10.0, is_host=False) == 1.0

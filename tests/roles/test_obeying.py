@@ -493,3 +493,29 @@ def test_a_changed_command_that_the_files_have_no_more_gives_way_to_theirs(shell
     shell.stage.run(2.0)
     traits = shell.traits("web1;http")
     assert (traits.check_command, traits.check_period) == ("check!web", "")
+
+
+def test_numbers_are_found_by_one_look_for_all_commands_of_an_entry(shell, monkeypatch):
+    looks = []
+    state = shell.state
+    numbers = shell.stage.schedulers["one"].seats[1].owned.commands._parts.numbers
+    for number in range(3):
+        shell.good(f"ADD_HOST_COMMENT;web1;1;ann;hello {number}")
+    ids = [comment.id for comment in shell.status("web1").comments]
+    items = dict(state.items)
+
+    class Counting(dict):
+        def values(self):
+            looks.append(1)
+            return super().values()
+
+    state.items = Counting(items)
+    now = shell.stage.now
+    found = [numbers.of_comment(i, now) for i in (*ids, 999)] + [numbers.of_downtime(5, now)]
+    assert [item.key if item else None for item in found] == ["web1", "web1", "web1", None, None]
+    assert len(looks) == 1
+    later = state.number(state.status.next_comment_id)
+    shell.parts = shell.stage.schedulers["one"].seats[1].owned.commands._parts
+    shell.parts.bookings.comment(state.items["db1"], "ann", "new", True, now)
+    assert numbers.of_comment(later, now).key == "db1"  # given since the look
+    assert len(looks) == 2

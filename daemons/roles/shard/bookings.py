@@ -192,14 +192,10 @@ class Bookings:
         )  # fmt: skip
         self._state.changed(item)
 
-    def uncomment(self, number: int) -> bool:
-        """Delete comment `number`. Returns whether it was here."""
-        for item in self._state.items.values():
-            if any(c.id == number for c in item.status.comments):
-                item.status.comments = tuple(c for c in item.status.comments if c.id != number)
-                self._state.changed(item)
-                return True
-        return False
+    def uncomment(self, item: Item, number: int) -> None:
+        """Delete comment `number` of `item`."""
+        item.status.comments = tuple(c for c in item.status.comments if c.id != number)
+        self._state.changed(item)
 
     def uncomment_all(self, item: Item) -> None:
         """Delete all comments of `item` but that of an acknowledgement in force."""

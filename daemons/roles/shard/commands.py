@@ -16,6 +16,7 @@ from daemons.roles.shard.checks import Checks
 from daemons.roles.shard.flaps import Flaps
 from daemons.roles.shard.moving import GIVE_UP_S, departed_wall
 from daemons.roles.shard.obeying.given import NOT_HERE, Given, Parts
+from daemons.roles.shard.obeying.numbers import Numbers
 from daemons.roles.shard.obeying.table import TABLE
 from daemons.roles.shard.passive import PASSIVE, Passive
 from daemons.roles.shard.state import ShardState
@@ -50,7 +51,7 @@ class Commands:
         self._state = state
         self._passive = Passive(state, consumer)
         self._teller = teller
-        self._parts = Parts(state, checks, consumer, bookings, teller, flaps)
+        self._parts = Parts(state, checks, consumer, bookings, teller, flaps, Numbers(state))
         known = sorted(
             (msgpack.decode(value, type=float), key)
             for key, value in state.extra.items()

@@ -2,7 +2,6 @@
 
 from daemons.model.status import OK, Ack
 from daemons.roles.shard.obeying.given import NOT_HERE, Given, Obey
-from daemons.roles.shard.state import Item
 
 STICKY = "2"  # anything else is not
 
@@ -46,10 +45,11 @@ def comment(given: Given) -> str:
 
 def uncomment(given: Given) -> str:
     """DEL_*_COMMENT: by its number, of a host or of a service."""
-    number, hosts = int(given.args[0]), given.name == "DEL_HOST_COMMENT"
-    if not any(_has(item, number) for item in given.state.items.values() if item.is_host == hosts):
+    number = int(given.args[0])
+    item = given.parts.numbers.of_comment(number, given.now)
+    if item is None or item.is_host != (given.name == "DEL_HOST_COMMENT"):
         return NOT_HERE
-    given.parts.bookings.uncomment(number)
+    given.parts.bookings.uncomment(item, number)
     return ""
 
 
@@ -60,10 +60,6 @@ def uncomment_all(given: Given) -> str:
         return given.nobody
     given.parts.bookings.uncomment_all(item)
     return ""
-
-
-def _has(item: Item, number: int) -> bool:
-    return any(comment.id == number for comment in item.status.comments)
 
 
 TABLE: dict[str, Obey] = {

@@ -43,7 +43,7 @@ def _unfit(given: Given, downtime: Downtime) -> str:
         return "the downtime ends before it begins, or is over already"
     if not downtime.fixed and not downtime.duration_s:
         return "a downtime that is not fixed needs a duration"
-    if downtime.trigger_id and _holder(given.state, downtime.trigger_id) is None:
+    if downtime.trigger_id and given.parts.numbers.of_downtime(downtime.trigger_id, given.now) is None:
         if given.scope.endswith("group"):
             return NOT_HERE
         return f"there is no downtime {downtime.trigger_id} beside it that could trigger it"
@@ -70,10 +70,10 @@ def _targets(given: Given) -> list[Item] | str:
 def cancel(given: Given) -> str:
     """DEL_*_DOWNTIME: by its number, of a host or of a service, and those that it triggers."""
     number = int(given.args[0])
-    holder = _holder(given.state, number)
+    holder = given.parts.numbers.of_downtime(number, given.now)
     if holder is None or holder.is_host != (given.name == "DEL_HOST_DOWNTIME"):
         return NOT_HERE
-    _cancel(given, [number])
+    _cancel(given, [(holder, number)])
     return ""
 
 
@@ -82,7 +82,7 @@ def cancel_all(given: Given) -> str:
     item = given.item
     if item is None:
         return given.nobody
-    _cancel(given, [d.id for d in item.status.downtimes])
+    given.parts.bookings.cancel_all(item, given.now)
     return ""
 
 
@@ -126,11 +126,13 @@ def _host_and_services(state: ShardState, host: str, rest: tuple[str, ...]) -> l
     return [host, *state.service_keys.get(host, ())]
 
 
-def _matching(state: ShardState, keys: Iterable[str], rest: tuple[str, ...]) -> list[int]:
-    """Return the numbers of the downtimes of `keys` with the start and comment of `rest`, "" = any."""
+def _matching(
+    state: ShardState, keys: Iterable[str], rest: tuple[str, ...]
+) -> list[tuple[Item, int]]:
+    """Return the downtimes of `keys`, with their numbers, that have the start and comment of `rest`, "" = any."""
     _, start, comment = (*rest, "", "", "")[:3]
     return [
-        downtime.id
+        (item, downtime.id)
         for item in present(state, keys)
         for downtime in item.status.downtimes
         if (not start or downtime.start_wall == float(start))
@@ -138,26 +140,9 @@ def _matching(state: ShardState, keys: Iterable[str], rest: tuple[str, ...]) -> 
     ]
 
 
-def _holder(state: ShardState, number: int) -> Item | None:
-    """Return the object that has downtime `number`."""
-    return next(
-        (i for i in state.items.values() if any(d.id == number for d in i.status.downtimes)), None
-    )
-
-
-def _cancel(given: Given, numbers: list[int]) -> None:
-    """Delete downtimes, and what waits for them or was begun by them, also of other objects."""
-    gone: dict[int, None] = {}
-    while numbers:
-        gone |= dict.fromkeys(numbers)
-        numbers = [
-            d.id
-            for item in given.state.items.values()
-            for d in item.status.downtimes
-            if d.trigger_id in gone and d.id not in gone
-        ]
-    for number in gone:
-        given.parts.bookings.cancel(number, given.now)
+def _cancel(given: Given, found: list[tuple[Item, int]]) -> None:
+    for item, number in found:
+        given.parts.bookings.cancel_of(item, number, given.now)
 
 
 _GROUPS = ("HOSTGROUP", "SERVICEGROUP")

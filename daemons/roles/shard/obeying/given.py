@@ -13,6 +13,7 @@ from daemons.roles.shard.apply import Consumer
 from daemons.roles.shard.bookings import Bookings
 from daemons.roles.shard.checks import Checks
 from daemons.roles.shard.flaps import Flaps
+from daemons.roles.shard.obeying.numbers import Numbers
 from daemons.roles.shard.state import Item, ShardState
 from daemons.roles.shard.tell import Teller
 from daemons.rules.commands import COMMANDS, ExternalCommand
@@ -31,6 +32,7 @@ class Parts(Struct):
     bookings: Bookings
     teller: Teller
     flaps: Flaps
+    numbers: Numbers
 
 
 class Given(Struct):

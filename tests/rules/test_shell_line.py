@@ -103,3 +103,19 @@ def test_no_program_is_given_a_nul():
 def test_a_pipe_or_the_next_command_ends_what_an_interpreter_reads():
     assert line('bash -c "id" | x -c "$OUT$"', "$(id)") == 'bash -c "id" | x -c "\\$(id)"'
     assert line('bash x -c "id"; x -c "$OUT$"', "$(id)") == 'bash x -c "id"; x -c "\\$(id)"'
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "expected"),
+    [
+        ("x a\\$OUT$'$OUT$'", "b'c", "x a\\b\\'c'b'\\''c'"),
+        ("x a\\$OUT$", "\nid", "x a\\ id"),
+        ("$OUT$", "a;b", "a\\;b"),
+        ("'per''l' -e \"$OUT$\"", "$(id)", "'per''l' -e \"id\""),
+        ('"per"l -e "$OUT$"', "$(id)", '"per"l -e "id"'),
+        ('sh x\ny -c "$OUT$"', "$(id)", 'sh x\ny -c "\\$(id)"'),
+        ("x \\a'$OUT$'", "it's", "x \\a'it'\\''s'"),
+    ],
+)
+def test_the_line_is_followed_to_its_last_character(text, value, expected):
+    assert line(text, value) == expected

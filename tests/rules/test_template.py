@@ -121,3 +121,27 @@ def test_any_line_can_be_cut_and_resolved(text, args):
 @given(st.text())
 def test_doubled_dollars_come_out_single(text):
     assert line(text.replace("$", "$$")) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("$A-b_c.1$", ["A-b_c.1"]), ("$A B$", []), ("$A/B$", []), ("$:x$", []), ("$A:x y/z$", ["A:x y/z"]),
+        ("$A:b:c d$", ["A:b:c d"]), ("$A B:c$", []), ("$-$", ["-"]),
+    ],
+)  # fmt: skip
+def test_what_is_a_name(text, names):
+    parts = split_macros(text).parts
+
+    assert list(parts[1::2]) == names
+    assert names or "".join(parts) == text
+
+
+def test_macros_in_what_is_configured_are_meant_and_in_what_was_observed_are_not():
+    values = {"USERX": "$Z$", "_X": "$Z$", "HOSTNOTES": "$Z$", "HOSTOUTPUT": "$Z$", "HOSTOUTPUT:a": "$Z$",
+              "HOSTALIAS": "$Z$", "SERVICEACTIONURL": "$Z$", "HOSTCHECKCOMMAND": "$Z$", "Z": "z"}  # fmt: skip
+
+    assert resolve(
+        split_macros("$USERX$ $_X$ $HOSTNOTES$ $HOSTOUTPUT$ $HOSTOUTPUT:a$ $HOSTALIAS$ $SERVICEACTIONURL$ $HOSTCHECKCOMMAND$"),
+        values.get,
+    ) == "z z z $Z$ $Z$ z z z"

@@ -45,6 +45,7 @@ cfg_file={base}/etc/shinken-specific.cfg
 cfg_file={base}/etc/objects.cfg
 resource_file={base}/etc/resource.cfg
 interval_length=1
+cached_host_check_horizon=15
 workdir={base}/server1
 operator_key_file={base}/operator.key
 log_level=INFO

@@ -303,6 +303,7 @@ class Checker:
         self.epochs = {key: epoch for key, epoch in self.epochs.items() if key[0] != node.name}
         self.rosters.pop(node.name, None)
         self.obeyed.pop(node.name, None)
+        self.fed_at.pop(node.name, None)  # nor what it has written: that file burnt too
 
     # -- satellites
 

@@ -85,7 +85,7 @@ class Keeping:
         self.lines_upto: Position = NOWHERE
         self.unkept = Unkept()
         self.restless_s = 0.0
-        self.read: dict[str, set[str]] = {}  # stores that answered, by scheduler instance
+        self.read: dict[str, dict[str, Place]] = {}  # what stores gave, by scheduler instance
         self.copies: dict[str, Place] = {}  # what a scheduler instance has of its own when it takes up
 
     # -- places
@@ -164,7 +164,13 @@ class Keeping:
     def loaded(self, node: Node, store: str, answer: Restored) -> None:
         """A scheduler's retention service gave what one store has."""
         assert node.role is not None
-        self.read.setdefault(node.role.instance, set()).add(SHARED if store == SHARED else node.name)
+        name = SHARED if store == SHARED else node.name
+        services = self.checker.world.services
+        kept = (services.shared if store == SHARED else services.disk(name).store)._kept.get(STORED)
+        given = self.read.setdefault(node.role.instance, {})
+        given.pop(name, None)
+        if kept is not None and not kept.partial:  # as it is now: a late save comes after the reading
+            given[name] = Place(name, kept.records, kept.epoch)
         at = f"({answer.epoch}, {answer.n})" if answer.found else "nowhere"
         self.sim.note(f"  {node.name} finds {len(answer.records)} records in {store} at {at}")
 
@@ -177,8 +183,7 @@ class Keeping:
         """A new owner begins: I10, it has the newest there was, and what no place had is lost for good."""
         assert node.role is not None
         self.unkept = Unkept()
-        read = self.read.pop(node.role.instance, set())
-        mine = [place for place in self.places() if place.name in read]
+        mine = list(self.read.pop(node.role.instance, {}).values())
         copy = self.copies.pop(node.role.instance, None)
         if copy is not None:
             self.sim.note(f"  {node.name} has a copy of epoch {copy.epoch}, {len(copy.records)} records")

@@ -4,9 +4,10 @@ import msgspec
 import pytest
 
 from daemons.model.status import Status
+from daemons.wire.messages import Restored
 from tests.sim.checkers import Violation
 from tests.sim.history import History
-from tests.sim.keeping import SHARD, STORED, Place, Unkept
+from tests.sim.keeping import NOWHERE, SHARD, STORED, Place, Promised, Unkept
 
 ENCODE = msgspec.msgpack.Encoder().encode
 
@@ -47,3 +48,25 @@ def test_a_store_that_forgot_after_it_had_a_delta_is_excused_and_one_that_never_
     shared.forget()
     assert STORED not in shared._kept and world.sim.nodes["scheduler-9"].role.seats[SHARD].copy.epoch
     keeping.left(node, key)
+
+
+def test_what_reaches_a_store_after_a_new_owner_has_read_it_is_not_left_behind_and_what_was_there_is():
+    history = History(1)
+    world, keeping = history.world, history.checker.keeping
+    world.begin()
+    world.sim.run(7.5, history.checker)
+    (name,) = history.checker.owners
+    node, owned = world.sim.nodes[name], history.checker.owners[name]
+    shared, key = world.services.shared, "x/only-there"
+    keeping.promised[key] = Promised(7.0, "somebody", owned.epoch, NOWHERE, excused=False)
+    read = Restored(SHARD, False, {}, 0, 0)
+
+    keeping.loaded(node, "shared", read)
+    at = shared._kept[STORED]
+    shared.save(STORED, at.epoch, at.n + 1, {key: b"late"}, ())
+    keeping.inherited(node, owned)
+    assert keeping.lost.pop(key)
+
+    keeping.loaded(node, "shared", read)
+    with pytest.raises(Violation, match=f"I10 {name} leaves {key}"):
+        keeping.inherited(node, owned)

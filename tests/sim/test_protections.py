@@ -55,7 +55,7 @@ PROTECTIONS = (
     Protection("write-ahead", "output leaves before it is kept", "W"),
     Protection("retention", "a new owner starts from nothing", "I10 W"),
     Protection("result-fencing", "a late result is applied over a newer one", "R W", 1),
-    Protection("kept-results", "a poller forgets a result once its owner has it", "I6"),
+    Protection("kept-results", "a poller forgets a result once its owner has it", "I6", 3),
     Protection("command-ids", "a command that is sent again is obeyed again", "I8"),
     Protection("spool-first", "a receiver answers before the spool has it", "I8", 0, ("shoot*20",)),
 )  # fmt: skip

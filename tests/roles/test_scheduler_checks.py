@@ -62,6 +62,26 @@ def passive(stage, code, key="web1;http", text="said", id="", to="one"):
     submit(stage, f"[0] PROCESS_{kind}_CHECK_RESULT;{key};{code};{text}", id=number, to=to)
 
 
+# ------------------------------------------------------------------ switches
+
+
+def test_while_its_host_is_down_a_service_is_not_checked_where_nagios_is_told_so():
+    stage = stage_of(globals=settings(host_down_disable_service_checks=True))
+    assert "web1;http" in due(stage, 12.0)
+    passive(stage, 1, key="web1")
+    assert "web1;http" not in due(stage, 25.0)
+    submit(stage, "[0] SCHEDULE_FORCED_SVC_CHECK;web1;http;0")
+    assert "web1;http" in due(stage, 1.0)  # forced is forced
+    passive(stage, 0, key="web1")
+    assert "web1;http" in due(stage, 12.0)
+
+
+def test_by_itself_a_service_of_a_host_that_is_down_is_checked():
+    stage = stage_of()
+    passive(stage, 1, key="web1")
+    assert "web1;http" in due(stage, 12.0)
+
+
 # ------------------------------------------------------------------ check_period
 
 

@@ -5,7 +5,7 @@ The one thing to know: a check that may not run keeps its schedule and is asked 
 
 from daemons.model.clock import Now, Wall
 from daemons.model.objects import Key
-from daemons.model.status import Status
+from daemons.model.status import UP, Status
 from daemons.roles.shard.state import Item, ShardState
 from daemons.rules.depend import EXECUTION, NOTIFICATION, failing
 from daemons.rules.timeperiod import covers
@@ -30,7 +30,7 @@ class Gate:
         """Return whether a check of `item` may run now: on, in its period, no dependency against it."""
         if item.forced:
             return True
-        if not self.on(item):
+        if not self.on(item) or self._host_is_down(item):
             return False
         state, period = self._state, item.traits.check_period
         if period and not covers(state.period(period), Wall(now.wall)):
@@ -50,6 +50,14 @@ class Gate:
             and item.traits.host_dependency_enabled
             and host.key in depending
             and self._fails(host.key, NOTIFICATION, now)
+        )
+
+    def _host_is_down(self, item: Item) -> bool:
+        """Whether host_down_disable_service_checks keeps a service's check back (Nagios Core 4 docs)."""
+        return (
+            self._state.globals.host_down_disable_service_checks
+            and item.host is not None
+            and item.host.status.state != UP
         )
 
     def _fails(self, key: Key, what: str, now: Now) -> bool:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from daemons.rules.command_table import COMMANDS, LEADER, NOBODY, PIPE, Shape
+from tools.page import keep
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "external-commands.md"
@@ -48,15 +49,5 @@ def _row(name: str, shape: Shape) -> str:
     return f"| `{name}` | {f'`{shown}`' if shown else ''} | {shape.does}{where} |\n"
 
 
-def main() -> int:
-    """Write the page; with --check only say whether it is current. Returns 0 when it is."""
-    page = PAGE.read_text()
-    fresh = current(page)
-    if "--check" in sys.argv[1:]:
-        return int(page != fresh)
-    PAGE.write_text(fresh)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(keep(PAGE, current))

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from daemons.wire.messages import FROM_OPERATORS, FROM_PEERS
+from tools.page import keep
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "protocol.md"
@@ -108,15 +109,5 @@ def _comments(source: str) -> dict[int, str]:
     return found
 
 
-def main() -> int:
-    """Write the page; with --check only say whether it is current. Returns 0 when it is."""
-    page = PAGE.read_text()
-    fresh = current(page)
-    if "--check" in sys.argv[1:]:
-        return int(page != fresh)
-    PAGE.write_text(fresh)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(keep(PAGE, current))

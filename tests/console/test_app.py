@@ -231,7 +231,7 @@ async def test_a_screen_that_is_not_fed_says_so() -> None:
         on.screen._came -= 20
         on.screen._watch_feed()
 
-        assert "NOT FED for 20s" in on.text(Head)
+        assert re.search(r"NOT FED for 2\ds", on.text(Head))
 
 
 async def test_who_may_change_nothing_reads_so() -> None:

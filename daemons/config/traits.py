@@ -359,6 +359,7 @@ class TraitsTable:
             maintenance_check=self._maintenance_check(attrs),
             business=_business(attrs) if command.startswith("bp_rule") else None,
             host_dependency_enabled=says("host_dependency_enabled", True),
+            contact_groups=tuple(dict.fromkeys(word.lstrip("+") for word in words(attrs.get("contact_groups", "")))),
         )
 
     def _snapshot(

@@ -114,6 +114,7 @@ class Traits(Struct, frozen=True, array_like=True, kw_only=True):
     maintenance_check: "MaintenanceCheck | None" = None
     business: "BusinessRuleSettings | None" = None  # of an object whose check is a business rule
     host_dependency_enabled: bool = True  # services
+    contact_groups: tuple[str, ...] = ()  # as named, for front ends; their members are in `contacts`
 
 
 class Host(Struct, frozen=True, array_like=True):

@@ -45,15 +45,16 @@ class Progress:
         self._shown = shown
         self._files = self._bytes = 0
 
-    def read(self, kind: str, path: str, from_path: str) -> list[Source] | Complaint:
+    def read(self, kind: str, path: str, from_path: str) -> Sequence[Source | Complaint] | Complaint:
         """Read as `daemons.net.files.read` does, and say so."""
         if self._shown:
             sys.stderr.write(f"\r\x1b[Kreading {path} ...")
             sys.stderr.flush()
         found = read(kind, path, from_path)
         if not isinstance(found, Complaint):
-            self._files += len(found)
-            self._bytes += sum(len(source.text) for source in found)
+            texts = [source.text for source in found if isinstance(source, Source)]
+            self._files += len(texts)
+            self._bytes += sum(map(len, texts))
         if self._shown:
             sys.stderr.write(f"\r\x1b[Kread {self._files} files, {self._bytes >> 10} KiB; linking ...")
             sys.stderr.flush()

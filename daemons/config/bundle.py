@@ -42,13 +42,15 @@ class Recorder:
         self._reads: list[FileRead] = []
         self._files: dict[str, tuple[int, ConfigFile]] = {}
 
-    def read(self, kind: str, path: str, from_path: str) -> list[Source] | Complaint:
+    def read(self, kind: str, path: str, from_path: str) -> Sequence[Source | Complaint] | Complaint:
         """Return what the other reader does."""
         found = self._read(kind, path, from_path)
         if isinstance(found, Complaint):
             return found
         places = []
         for source in found:
+            if isinstance(source, Complaint):
+                continue
             entry = (len(self._files), ConfigFile(source.path, source.text))
             places.append(self._files.setdefault(source.path, entry)[0])
         self._reads.append(FileRead(kind, path, from_path, tuple(places)))

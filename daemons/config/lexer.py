@@ -72,8 +72,10 @@ class Block(Struct, eq=False, gc=False):
         for line in self.source.text[self.start : self.end].split("\n"):
             words = line.split(None, 1)
             if offset != self.start and words and containing in line:
-                word = words[0].upper() if words[0].startswith("_") else words[0]
-                if renamed.get(word, word) == attr or line.strip().startswith(attr + " "):
+                word, said = _split(line) or ("", "")
+                if self.kind == "timeperiod":  # monday is not monday 5
+                    word = _date_range((word, said))[0]
+                if renamed.get(word, word) == attr:
                     found = offset
             offset += len(line) + 1
         return f"{self.source.path}:{self._line(found)}" if found >= 0 else self.where
@@ -196,6 +198,8 @@ class Lexer:
             fix = "close an object with one '}' only" if line == "}" else "write key=value"
             if line.startswith("\ufeff"):
                 fix = "remove the byte order mark before it"
+            elif "\0" in line:
+                line, fix = line.replace("\0", ""), "save the file as UTF-8: this looks like UTF-16"
             elif line.lower().startswith("define"):
                 fix = "write define TYPE{"
             self._complaints.error(f"'{_short(line)}' is not key=value", _place(source, pos), fix)

@@ -31,8 +31,8 @@ from daemons.config.templates import is_registered, templates_of
 from daemons.model.cluster import ROLES, Cluster
 
 # (what to include: "main" | "cfg_file" | "cfg_dir" | "resource_file", the path as written, the path
-# of the file that says so or "") -> the files, or why there are none.
-Read = Callable[[str, str, str], "list[Source] | Complaint"]
+# of the file that says so or "") -> the files, each or all of them replaced by why there is none.
+Read = Callable[[str, str, str], "Sequence[Source | Complaint] | Complaint"]
 INCLUDING = ("cfg_file", "cfg_dir", "resource_file")
 
 
@@ -109,12 +109,11 @@ def _lex(paths: Sequence[str], read: Read, complaints: Complaints) -> tuple[Lexe
 
     def take(kind: str, path: str, from_path: str, where: str) -> list[Setting]:
         found = read(kind, path, from_path)
-        if isinstance(found, Complaint):
-            complaints.add(Complaint(found.severity, found.text, where, found.fix))
-            return []
         said: list[Setting] = []
-        for source in found:
-            if source.path not in files:  # a file named twice is read once
+        for source in [found] if isinstance(found, Complaint) else found:
+            if isinstance(source, Complaint):
+                complaints.add(Complaint(source.severity, source.text, where, source.fix))
+            elif source.path not in files:  # a file named twice is read once
                 files[source.path] = source
                 said.extend(lexer.read(source))
         return said

@@ -410,6 +410,8 @@ MAIN: dict[str, AttrType] = {
 # Keys that this system adds to the main file; durations are seconds.
 OURS: dict[str, AttrType] = {
     "main_config_file": "text",
+    "admin_email": "text",  # $ADMINEMAIL$
+    "admin_pager": "text",
     "cluster_name": "text",
     "cluster_secret_file": "text",
     "operator_key_file": "text",
@@ -455,7 +457,7 @@ MAIN_RENAMED = {
 
 # Nagios keys that are read and have no effect (Shinken accepts them with a notice).
 IGNORED = attributes(
-    """admin_email admin_pager allow_empty_hostgroup_assignment auth_file bare_update_check
+    """allow_empty_hostgroup_assignment auth_file bare_update_check
     bare_update_checks check_for_updates check_result_path check_workers daemon_dumps_core
     enable_page_tour enable_failure_prediction host_perfdata_process_empty_results
     host_skip_check_dependency_status loadctl_options log_current_states nagios_binary_path

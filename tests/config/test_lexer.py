@@ -156,3 +156,11 @@ def test_a_plain_block_and_one_with_comments_say_the_same(
     assert [b.attrs for b in lexed(plain)[0].blocks.get("host", [])] == [
         b.attrs for b in lexed(slow)[0].blocks.get("host", [])
     ]
+
+
+def test_a_complaint_of_a_day_names_its_line_and_not_that_of_a_day_that_begins_alike() -> None:
+    out, _ = lexed("define timeperiod{\n monday 25:00-26:00\n monday 5 09:00-10:00\n}\n")
+
+    (block,) = out.blocks["timeperiod"]
+    assert block.where_of("monday") == "t.cfg:2"
+    assert block.where_of("monday 5") == "t.cfg:3"

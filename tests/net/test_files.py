@@ -1,10 +1,13 @@
 """Configuration files as they lie on a disk."""
 
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from daemons.config.complain import Complaint
+from daemons.config.lexer import Source
 from daemons.config.load import load
 from daemons.net.files import read
 
@@ -39,6 +42,7 @@ def test_a_relative_path_is_relative_to_the_file_that_says_it(tmp_path: Path) ->
     (tmp_path / "a" / "x.cfg").write_text("k=v\n")
 
     (found,) = read("cfg_file", "x.cfg", str(tmp_path / "a" / "main.cfg"))  # type: ignore[misc]
+    assert isinstance(found, Source)
     assert found.text == "k=v\n"
 
 
@@ -59,6 +63,7 @@ def test_bytes_that_are_no_utf_8_are_replaced_and_a_byte_order_mark_is_dropped(
     (tmp_path / "x.cfg").write_bytes(b"\xef\xbb\xbfalias=b\xe4r\n")
 
     (found,) = read("main", str(tmp_path / "x.cfg"), "")  # type: ignore[misc]
+    assert isinstance(found, Source)
     assert found.text == "alias=b�r\n"
 
 
@@ -80,6 +85,50 @@ def test_a_main_file_takes_in_the_others_each_with_its_own_path(tmp_path: Path) 
         ("one.cfg:4", "warning"),  # included files are not followed
         ("more/two.cfg:3", "error"),  # no such time period
     ]  # fmt: skip
+
+
+def test_what_cannot_be_read_in_a_directory_does_not_hide_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "a.cfg").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "b.cfg")  # reading it would wait for a writer, forever
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "c.cfg"))
+        (tmp_path / "d.cfg").write_text("k=v\n")
+        (tmp_path / "mount").symlink_to(tmp_path / "not-there")
+        found = read("cfg_dir", str(tmp_path), "")
+
+    assert [c.severity + " " + c.text.replace(f"{tmp_path}/", "") for c in found if isinstance(c, Complaint)] == [
+        "warning the link mount leads nowhere, nothing is read there",
+        "error cannot read a.cfg: No such file or directory",
+        "error cannot read b.cfg: it is no file but a device, pipe or socket",
+        "error cannot read c.cfg: it is no file but a device, pipe or socket",
+    ]
+    assert [source.text for source in found if isinstance(source, Source)] == ["k=v\n"]
+
+
+def test_a_folder_that_cannot_be_looked_into_is_a_complaint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir()
+    scandir = os.scandir
+
+    def closed(path: str) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)  # root may look into everything
+
+    (found,) = read("cfg_dir", str(tmp_path), "")
+    assert found == Complaint("error", f"cannot read {tmp_path}/closed: Permission denied")
+
+
+def test_hidden_files_and_folders_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "a.cfg").write_text("")
+    (tmp_path / ".#b.cfg").symlink_to("someone@desk.1234")  # an editor's lock
+    (tmp_path / "b.cfg").write_text("")
+
+    assert names(read("cfg_dir", str(tmp_path), "")) == ["b.cfg"]
 
 
 # ------------------------------------------------------------------ what we ship

@@ -19,7 +19,7 @@ _TYPED: dict[str, dict[str, AttrType]] = {
 }
 _NOT_NEGATIVE = attributes(
     """check_interval retry_interval notification_interval first_notification_delay
-    freshness_threshold timeout data_timeout"""
+    timeout data_timeout"""
 )
 _POSITIVE = frozenset({"max_check_attempts", "port"})
 

@@ -9,7 +9,7 @@ from daemons.config.complain import Complaints, did_you_mean
 from daemons.config.lexer import Block
 from daemons.config.schema import KINDS
 from daemons.config.values import words
-from daemons.model.dateranges import MONTHS, WEEKDAYS, BadRange, missing_days, read_range
+from daemons.model.dateranges import MONTHS, WEEKDAYS, BadRange, NoSuchDay, missing_days, read_range
 from daemons.model.objects import TimePeriod
 
 _WORDS = (*WEEKDAYS, *MONTHS, "day")
@@ -28,6 +28,11 @@ def periods_of(
                 continue
             try:
                 entry = read_range(day, times)
+            except NoSuchDay as problem:
+                complaints.warning(
+                    f"timeperiod {name}: {problem}; it never comes", block.where_of(day)
+                )
+                continue
             except BadRange as problem:
                 complaints.error(
                     f"timeperiod {name}: {problem}",

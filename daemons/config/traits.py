@@ -327,7 +327,7 @@ class TraitsTable:
             is_volatile=says("is_volatile", False),
             stalking_options=options("stalking_options"),
             check_freshness=says("check_freshness", False),
-            freshness_threshold_s=number_of("freshness_threshold", 0.0),
+            freshness_threshold_s=max(0.0, number_of("freshness_threshold", 0.0)),
             process_perf_data=says("process_perf_data", True),
             obsess=says(f"obsess_over_{kind}", False),
             initial_state=attrs.get("initial_state", "")[:1],

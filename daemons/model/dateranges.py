@@ -55,6 +55,10 @@ class BadRange(ValueError):
     """The operator wrote a range that cannot be read; the text says which and why."""
 
 
+class NoSuchDay(BadRange):
+    """The range can be read, but names a day that no month has: Nagios accepts it, and it never comes."""
+
+
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)
 _TIME = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,9}", re.ASCII)
@@ -67,9 +71,9 @@ def read_range(days: str, times: str) -> Entry:
     """
     text = days.strip().lower()
     text, slash, every = text.partition("/")
-    if slash and not (_NUMBER.fullmatch(every.strip()) and int(every) > 0):
-        raise BadRange(f"{days!r}: what follows / must be a number of days, 1 or more")
-    step = int(every) if slash else 1
+    if slash and not (_NUMBER.fullmatch(every.strip()) and int(every) >= 0):
+        raise BadRange(f"{days!r}: what follows / must be a number of days")
+    step = max(1, int(every)) if slash else 1  # 0 is every day, as in Nagios
     left, dash, right = _halves(text)
     first = _point(left, days)
     spans = _read_spans(times)
@@ -92,7 +96,7 @@ def _point(text: str, whole: str) -> Point:
     if match := _DATE.fullmatch(text):
         year, month, day = map(int, match.groups())
         if not (year and 1 <= month <= 12 and 1 <= day <= 31):
-            raise BadRange(f"{whole!r}: there is no day {text}")
+            raise NoSuchDay(f"{whole!r}: there is no day {text}")
         return Point(Kind.DATE, year, month, day)
     words = text.split()
     match words:
@@ -128,8 +132,11 @@ def _last_point(text: str, first: Point, whole: str) -> Point:
 
 
 def _number(text: str, largest: int, whole: str) -> int:
-    if not _NUMBER.fullmatch(text) or not 1 <= abs(int(text)) <= largest:
-        raise BadRange(f"{whole!r}: {text!r} must be a number from 1 to {largest}, or negative")
+    wrong = f"{whole!r}: {text!r} must be a number from 1 to {largest}, or negative"
+    if not _NUMBER.fullmatch(text):
+        raise BadRange(wrong)
+    if not 1 <= abs(int(text)) <= largest:
+        raise NoSuchDay(wrong)
     return int(text)
 
 

@@ -355,8 +355,8 @@ def test_other_attributes_of_a_contact_are_kept_for_front_ends_but_for_its_passw
             "t.cfg:3: timeperiod z: 'mondey 2' is no weekday, date, month and day, day N, or weekday N of a month",
         ),
         (
-            "define timeperiod{\ntimeperiod_name z\nday 45 00:00-24:00\n}\n",
-            "t.cfg:3: timeperiod z: 'day 45': '45' must be a number from 1 to 31, or negative",
+            "define timeperiod{\ntimeperiod_name z\nday four 00:00-24:00\n}\n",
+            "t.cfg:3: timeperiod z: 'day four': 'four' must be a number from 1 to 31, or negative",
         ),
         (
             "define timeperiod{\ntimeperiod_name z\nexclude y\n}\n",
@@ -366,6 +366,15 @@ def test_other_attributes_of_a_contact_are_kept_for_front_ends_but_for_its_passw
 )
 def test_an_incomplete_object_is_an_error(text: str, expected: str) -> None:
     assert errors(loaded(text, BASE)) == [expected]
+
+
+@pytest.mark.parametrize("days", ["day 45", "day 0", "day -32", "monday 6", "2026-13-01"])
+def test_a_day_that_never_comes_is_a_warning(days: str) -> None:
+    found = loaded(f"define timeperiod{{\ntimeperiod_name z\n{days} 00:00-24:00\n}}\n", BASE)
+
+    assert errors(found) == []
+    assert "it never comes" in " ".join(warnings(found))
+
 
 
 def test_commands_that_everybody_has_are_there() -> None:

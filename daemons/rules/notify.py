@@ -127,12 +127,12 @@ def _object_reason(
     if kind in _DOWNTIMES:
         return Reason.SENT if _wants(options, "s") else Reason.OPTIONS
     in_downtime = status.downtime_depth > 0
-    if kind in _FLAPPINGS:
-        if not _wants(options, "f"):
-            return Reason.OPTIONS
-        return Reason.DOWNTIME if in_downtime else Reason.SENT
-    if kind == CUSTOM:
-        return Reason.DOWNTIME if in_downtime else Reason.SENT
+    if kind in _FLAPPINGS and not _wants(options, "f"):
+        return Reason.OPTIONS
+    if kind in _FLAPPINGS or kind == CUSTOM:
+        if in_downtime:
+            return Reason.DOWNTIME
+        return Reason.HOST_DOWNTIME if host_downtime and not is_host else Reason.SENT
     if kind == ACKNOWLEDGEMENT:
         return Reason.SENT if status.state != OK else Reason.NO_PROBLEM
     if status.state_type != HARD:

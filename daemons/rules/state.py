@@ -160,19 +160,17 @@ def logged(move: Move, log_retries: bool) -> bool:
     return move.alert and (log_retries or move.alert_type == HARD)
 
 
-def service_state(code: int, timeout_state: int = CRITICAL) -> int:
+def service_state(code: int, timeout_state: int = CRITICAL, *, passive: bool = False) -> int:
     """Return the service state 0..3 for an exit code or one of `CODE_*`.
 
-    A plugin that is missing or not executable (126, 127, or could not be started) is CRITICAL, one that was
-    killed or left the range is UNKNOWN (Nagios Core 4). `timeout_state` is the main file's timeout_exit_status.
+    A plugin that left the range, is missing or not executable is CRITICAL, one that was killed is UNKNOWN,
+    and so is a `passive` result out of range (Nagios Core 4.4, recorded). `timeout_state` is the main file's timeout_exit_status.
     """
     if 0 <= code <= 3:
         return code
     if code == CODE_TIMEOUT:
         return timeout_state if 0 <= timeout_state <= 3 else UNKNOWN
-    if code in (126, 127, CODE_NOT_STARTED):
-        return CRITICAL
-    return UNKNOWN
+    return UNKNOWN if passive or code == CODE_SIGNALLED else CRITICAL
 
 
 def host_state(code: int, aggressive: bool = False, timeout_state: int = CRITICAL) -> int:
@@ -198,25 +196,32 @@ def passive_host_state(code: int, translate: bool = True) -> int:
     return UP if code == 0 else DOWN
 
 
-_NOTHING_SENT = "(No output returned from plugin)"
+_NOTHING_SENT = {
+    True: "(No output returned from plugin)",  # of a service
+    False: "(No output returned from host check)",
+}
 _NOTHING_SAID = "(No output on stdout) stderr:"
+_WRONG_CODE = {
+    126: "(Return code of 126 is out of bounds. Check if plugin is executable)",
+    127: "(Return code of 127 is out of bounds. Check if plugin exists)",
+}
 
 
 def made_up_output(
-    code: int, output: str, took_s: float, what: str = "Service", *, passive: bool = False
+    code: int, output: str, took_s: float, key: str, *, passive: bool = False
 ) -> str:
-    """Return the output of a run: the plugin's own, or a text for one that gave none.
+    """Return the output of a run: the plugin's own, or a text for one that gave none or left the range.
 
-    `what` is "Service" or "Host", `passive` a result that came to us. Texts as in Nagios Core 4 and Naemon.
+    `key` is the object's, `passive` a result that came to us. Texts as in Nagios Core 4.4; it forgets what a
+    plugin said that left the range, here that follows in the next lines.
     """
+    host, _, service = key.partition(";")
     if code == CODE_TIMEOUT:
-        return f"({what} check timed out after {took_s:.2f} seconds)"
-    if code == CODE_SIGNALLED or 0 <= code <= 3:
-        return output or (_NOTHING_SENT if passive else _NOTHING_SAID)
-    if output:
-        return output
-    if code in (126, CODE_NOT_STARTED):
-        return f"(Return code of {min(code, 126)} is out of bounds - plugin may not be executable)"
-    if code == 127:
-        return "(Return code of 127 is out of bounds - plugin may be missing)"
-    return f"(Return code of {code} is out of bounds)"
+        return f"({'Service' if service else 'Host'} check timed out after {took_s:.2f} seconds)"
+    if code == CODE_SIGNALLED or 0 <= code <= 3 or (passive and output):
+        return output or (_NOTHING_SENT[bool(service)] if passive else _NOTHING_SAID)
+    if code == CODE_NOT_STARTED:
+        return output or _WRONG_CODE[126]
+    whose = f"service '{service}' on host '{host}'" if service else f"host '{host}'"
+    first = _WRONG_CODE.get(code) or f"(Return code of {code} for {whose} was out of bounds)"
+    return f"{first}\n{output}" if output else first

@@ -135,7 +135,7 @@ def plugin(command):
         return int(match[1]), f"{words[int(match[1])]}: {match[2]}"
     if "nonexistent" in command:
         return (
-            127,
+            CODE_NOT_STARTED,
             f"{STDERR} execvp(/nonexistent/plugin, ...) failed. errno is 2: No such file or directory",
         )
     if "hostname" in command:

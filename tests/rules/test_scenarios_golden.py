@@ -112,7 +112,7 @@ class Bench:
         status = self.status.get(key)
         match name:
             case "PROCESS_SERVICE_CHECK_RESULT":
-                self.result(key, state.service_state(int(args[2])), args[3])
+                self.result(key, state.service_state(int(args[2]), passive=True), args[3])
             case "PROCESS_HOST_CHECK_RESULT":
                 self.result(key, state.passive_host_state(int(args[1])), args[2])
             case "ACKNOWLEDGE_SVC_PROBLEM":

@@ -129,11 +129,17 @@ def test_soft_alerts_are_logged_only_with_retries_on():
 
 @pytest.mark.parametrize(
     ("code", "expected"),
-    [(0, OK), (1, WARNING), (2, CRITICAL), (3, UNKNOWN), (4, UNKNOWN), (7, UNKNOWN), (-1, UNKNOWN),
+    [(0, OK), (1, WARNING), (2, CRITICAL), (3, UNKNOWN), (4, CRITICAL), (7, CRITICAL), (-1, CRITICAL),
      (127, CRITICAL), (CODE_NOT_STARTED, CRITICAL), (CODE_SIGNALLED, UNKNOWN), (CODE_TIMEOUT, CRITICAL)],
 )  # fmt: skip
 def test_service_states_by_exit_code(code, expected):
     assert state.service_state(code) == expected
+
+
+@pytest.mark.parametrize("code", [4, 5, -1])
+def test_a_passive_result_out_of_range_is_unknown(code):
+    assert state.service_state(code, passive=True) == UNKNOWN
+    assert state.made_up_output(code, "said", 0.1, "web;http", passive=True) == "said"
 
 
 def test_the_state_of_a_timeout_is_the_main_files():
@@ -167,22 +173,30 @@ def test_passive_host_results_carry_host_states():
 
 
 def test_a_silent_plugin_gets_a_text():
-    assert state.made_up_output(0, "", 0.1) == "(No output on stdout) stderr:"
-    assert state.made_up_output(3, "", 0.1) == "(No output on stdout) stderr:"
-    assert state.made_up_output(CODE_SIGNALLED, "", 0.1) == "(No output on stdout) stderr:"
-    assert state.made_up_output(0, "", 0.1, passive=True) == "(No output returned from plugin)"
-    assert state.made_up_output(0, "fine", 0.1) == "fine"
+    assert state.made_up_output(0, "", 0.1, "web;http") == "(No output on stdout) stderr:"
+    assert state.made_up_output(3, "", 0.1, "web;http") == "(No output on stdout) stderr:"
+    assert state.made_up_output(CODE_SIGNALLED, "", 0.1, "web;http") == "(No output on stdout) stderr:"
+    assert state.made_up_output(0, "", 0.1, "web;http", passive=True) == "(No output returned from plugin)"
+    assert state.made_up_output(0, "fine", 0.1, "web;http") == "fine"
     assert (
-        state.made_up_output(CODE_TIMEOUT, "", 60.01)
+        state.made_up_output(CODE_TIMEOUT, "", 60.01, "web;http")
         == "(Service check timed out after 60.01 seconds)"
     )
-    assert state.made_up_output(7, "seven", 0.1) == "seven"
-    assert state.made_up_output(7, "", 0.1) == "(Return code of 7 is out of bounds)"
-    assert state.made_up_output(CODE_SIGNALLED, "last words", 0.1) == "last words"
-    assert "(Return code of 126 is out of bounds" in state.made_up_output(126, "", 0.1)
-    assert "(Return code of 126 is out of bounds" in state.made_up_output(CODE_NOT_STARTED, "", 0.1)
-    assert "plugin may be missing" in state.made_up_output(127, "", 0.1)
-    assert "plugin may not be executable" in state.made_up_output(CODE_NOT_STARTED, "", 0.1)
+    assert state.made_up_output(CODE_SIGNALLED, "last words", 0.1, "web;http") == "last words"
+    assert "Check if plugin exists" in state.made_up_output(127, "", 0.1, "web;http")
+    assert "Check if plugin is executable" in state.made_up_output(126, "", 0.1, "web;http")
+    assert "Check if plugin is executable" in state.made_up_output(CODE_NOT_STARTED, "", 0.1, "web")
+    assert state.made_up_output(CODE_NOT_STARTED, "why", 0.1, "web") == "why"
+    assert (
+        state.made_up_output(5, "five", 0.1, "web;http")
+        == "(Return code of 5 for service 'http' on host 'web' was out of bounds)\nfive"
+    )
+    assert (
+        state.made_up_output(-1, "", 0.1, "web")
+        == "(Return code of -1 for host 'web' was out of bounds)"
+    )
+    assert state.made_up_output(CODE_TIMEOUT, "", 4.0, "web") == "(Host check timed out after 4.00 seconds)"
+    assert state.made_up_output(0, "", 0.1, "web", passive=True) == "(No output returned from host check)"
 
 
 @given(

@@ -100,7 +100,9 @@ class Consumer:
             status.state_type,
             status.attempt,
             status.last_hard_state,
-            service_state(heard.code, self._state.globals.timeout_exit_status),
+            service_state(
+                heard.code, self._state.globals.timeout_exit_status, passive=heard.passive
+            ),
             traits.max_check_attempts,
             volatile=traits.is_volatile,
             host_up=host is None or host.status.state == UP or not traits.host_dependency_enabled,
@@ -136,8 +138,7 @@ class Consumer:
         text = heard.output
         status.last_perfdata = status.perfdata
         if heard.code > 3 or (not text and not heard.own):
-            what = "Host" if item.is_host else "Service"
-            text = made_up_output(heard.code, text, heard.took_s, what, passive=heard.passive)
+            text = made_up_output(heard.code, text, heard.took_s, item.key, passive=heard.passive)
         if text != status.output or status.perfdata or status.long_output:
             parts = split(text, self._state.globals.max_plugins_output_length)
             if parts.first != status.output:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from daemons.model.clock import Now
+from daemons.model.status import HARD, OK
 from daemons.roles.shard.bookings import Bookings
 from daemons.roles.shard.state import Item, ShardState
 from daemons.roles.shard.tell import Teller
@@ -41,9 +42,6 @@ class Flaps:
         status.flapping = flap.flapping
         if flap.event == STARTED:
             self._say(item, FLAPPING_START, lines.flapping_started, flap.threshold, now)
-            # Told anew when it ends: counted from one again, so the cause has to be a new one.
-            status.notification_number = 0
-            status.hard_changes += 1
             self._bookings.flapping(item, now, flap.threshold)
         elif flap.event == STOPPED:
             self._say(item, FLAPPING_STOP, lines.flapping_stopped, flap.threshold, now)
@@ -58,8 +56,8 @@ class Flaps:
         on = self._state.globals.enable_flap_detection and item.traits.flap_detection_enabled
         if not on and status.flapping:
             self._end(item, now)
-        elif on:
-            self.after(item, now, counts=False)
+        elif on and (item.is_host or status.state == OK or status.state_type == HARD):
+            self.after(item, now, counts=False)  # Nagios waits for what a soft problem becomes
 
     def clear(self, item: Item, now: Now) -> None:
         """Forget what `item` did so far (CLEAR_*_FLAPPING_STATE)."""

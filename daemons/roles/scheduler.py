@@ -11,6 +11,7 @@ from daemons.model.cluster import Cluster
 from daemons.model.objects import Key
 from daemons.model.status import Status
 from daemons.roles.highest import Highest
+from daemons.roles.inbox import Inbox
 from daemons.roles.patience import Patience
 from daemons.roles.role import Call, Unexpected, Wait
 from daemons.roles.shard.borrowing import Borrowing
@@ -96,6 +97,7 @@ class Scheduler:
         self._without = without
         self._borrowing = Borrowing(instance)
         self._patience = Patience()
+        self._inbox = Inbox()
         self._parted = Parted()
         self._shutdown_mono: float | None = None
 
@@ -136,6 +138,7 @@ class Scheduler:
                     calls.append(call)
             if seat.coming.handed is not None and seat.owned is None:
                 self.standing.hurry()  # the lease is free, or is about to be
+        self._inbox.tick(self._owned(now), now)
         calls += self.standing.beat(self._wants(now), self.report(now), now)
         self._pace()
         self._borrowing.tick(self._owned(now), self._pollers(), now)
@@ -337,9 +340,8 @@ class Scheduler:
             again = sender is not None and sender.role == "scheduler"  # the losing side of a split
             for note in asked.notes:
                 owned[0].journal.log(" ".join(note.splitlines()), now)
-            for shard in owned:
-                for item in asked.items:
-                    shard.commands.submit(item, now, obeyed_before=again)
+            self._inbox.add(asked.items, obeyed_before=again)
+        self._inbox.obey(owned, now)
         answer, complete = _accepted(asked, owned)
         if not complete and now.mono < until:
             return Wait(until)

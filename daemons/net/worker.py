@@ -132,7 +132,7 @@ class Programs:
         self._known: dict[str, tuple[bytes, list[bytes]]] = {}
 
     def find(self, line: str) -> tuple[bytes, list[bytes]]:
-        """Return path and argv of `line`. Raises NotStarted."""
+        """Return path and argv of `line`. Raises NotStarted, FileNotFoundError when it is not in $PATH."""
         known = self._known.get(line)
         if known is None:
             if len(self._known) >= LINES_MAX:
@@ -164,7 +164,7 @@ class Programs:
             path = os.path.join(folder, name)
             if os.path.isfile(path) and os.access(path, os.X_OK):
                 return path
-        raise NotStarted(f"{name}: command not found in PATH")
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
 
 
 # ------------------------------------------------------------------ sessions

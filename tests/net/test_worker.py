@@ -374,6 +374,15 @@ def test_what_cannot_be_started_says_why(hand, line, why):
     assert hand.result("/bin/echo still here").output == "still here"
 
 
+@pytest.mark.parametrize("name", ["/no/such/plugin", "no-such-plugin"])
+def test_a_missing_plugin_is_told_of_as_nagios_tells(hand, name):
+    first = hand.result(f"{name} -x").output.splitlines()[0]
+
+    reason = "failed. errno is 2: No such file or directory"
+    assert first == f"(No output on stdout) stderr: execvp({name}, ...) {reason}"
+
+
+
 def test_a_plugin_installed_later_is_found(hand, tmp_path):
     line = f"{tmp_path}/plugin -x"
     assert hand.result(line).code == CODE_NOT_STARTED

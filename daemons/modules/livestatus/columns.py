@@ -355,3 +355,20 @@ name | string | r[1].name | The column's name
 table | string | r[0] | The table's name
 type | string | r[1].shown_kind | The column's type: int, float, string, list, dict
 """)
+LOG = columns("""
+attempt | int | r.attempt | The number of the check attempt
+class | int | r.kind | 0: info, 1: alert, 2: program, 3: notification, 4: passive check, 5: command, 6: state
+command_name | string | r.command | The command of a notification or event handler
+comment | string | r.comment | The comment
+contact_name | string | r.contact | The contact that was told
+host_name | string | r.host | The host it is about
+lineno | int | r.lineno | The number of the line
+message | string | r.message | The whole line
+options | string | r.options | What comes after the colon
+plugin_output | string | r.output | The output of the check
+service_description | string | r.service | The service it is about
+state | int | r.state | The state of host or service
+state_type | string | r.state_type | SOFT or HARD, or what a notification was for
+time | time | r.time | When it was written
+type | string | r.type | What comes before the colon
+""")

@@ -12,10 +12,11 @@ from functools import lru_cache
 from typing import Any
 
 from daemons.modules.livestatus.columns import Column
+from daemons.modules.livestatus.logbook import Wanted
 from daemons.modules.livestatus.query import Condition, Query, Stat, Test
 from daemons.modules.livestatus.reading import NAMES
 from daemons.modules.livestatus.store import Store
-from daemons.modules.livestatus.tables import Table
+from daemons.modules.livestatus.tables import Table, sees_line
 
 UNKNOWN = Column("", "string", "''", "a column that does not exist")
 _NUMBER = re.compile(r"\s*[+-]?\d{1,18}")
@@ -192,12 +193,36 @@ def _rows(query: Query, store: Store) -> Iterable[Any]:
                 rows = table.find(store, test.column, test.value)
                 if rows is not None:
                     break
+    if table.name == "log" and store.log is not None:
+        rows = store.log.lines(_lines_wanted(query))
+        if query.user:
+            rows = [line for line in rows if sees_line(store, line, query.user)]
     if rows is None:
         rows = table.rows(store)
     if query.user and table.sees is not None:
         sees, user = table.sees, query.user
         rows = [row for row in rows if sees(row, user)]
     return rows
+
+
+def _lines_wanted(query: Query) -> Wanted:
+    """Return what the conditions that must hold say of time, host and class."""
+    wanted = Wanted()
+    for test in query.filters:
+        if not isinstance(test, Condition) or test.negated:
+            continue
+        number = _NUMBER.match(test.value)
+        if test.column == "host_name" and test.operator == "=":
+            wanted.host = test.value
+        elif test.column == "class" and test.operator == "=" and number:
+            wanted.kind = int(number[0])
+        elif test.column == "time" and number:
+            at = int(number[0]) - query.shift_s
+            if test.operator in ("=", ">=", ">"):
+                wanted.first = max(at, wanted.first if wanted.first is not None else at)
+            if test.operator in ("=", "<=", "<"):
+                wanted.last = min(at, wanted.last if wanted.last is not None else at)
+    return wanted
 
 
 def _matching(text: Text, where: str, rows: Iterable[Any], store: Store, now: float) -> list[Any]:

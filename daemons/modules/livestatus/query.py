@@ -39,7 +39,9 @@ class Limits(Struct, frozen=True):
 
     line_chars: int = 65_536
     lines: int = 10_000
-    filters: int = 10_000
+    filters: int = 4_000
+    columns: int = 1_000
+    depth: int = 40  # of groups in groups: what is compiled is nested as deep
     rows: int = 0  # 0 = no limit
     regex_chars: int = 1_000
 
@@ -61,6 +63,7 @@ class Group(Struct, frozen=True):
 
     how: str
     parts: tuple["Test", ...]
+    depth: int = 1  # of groups in groups
 
 
 Test = Condition | Group
@@ -213,13 +216,30 @@ def _combine(tests: list[Test], how: str, value: str, header: str) -> None:
         )
     parts = tuple(tests[len(tests) - count :])
     del tests[len(tests) - count :]
-    tests.append(parts[0] if count == 1 else Group(how, parts))
+    tests.append(parts[0] if count == 1 else _group(how, parts))
+
+
+def _group(how: str, parts: Sequence[Test]) -> Group:
+    """Put conditions together. Groups of the same kind become one, so that long chains are not deep."""
+    flat: list[Test] = []
+    for part in parts:
+        flat += part.parts if isinstance(part, Group) and part.how == how and how != "not" else (part,)
+    depth = 1 + max((part.depth for part in flat if isinstance(part, Group)), default=0)
+    if depth > LIMITS.depth:
+        raise BadRequest(f"more than {LIMITS.depth} groups of filters in one another", TOO_MUCH)
+    return Group(how, tuple(flat), depth)
+
+
+def _opposite(test: Test) -> Test:
+    if isinstance(test, Group) and test.how == "not":
+        return test.parts[0]
+    return _group("not", (test,))
 
 
 def _negate(tests: list[Test], header: str) -> None:
     if not tests:
         raise BadRequest(f"error in {header} header: nothing to negate")
-    tests.append(Group("not", (tests.pop(),)))
+    tests.append(_opposite(tests.pop()))
 
 
 def _number(value: str, why: str) -> int:
@@ -235,6 +255,8 @@ Header = Callable[[Query, str, float, Limits], None]  # (query, value, now, limi
 
 def _columns(query: Query, value: str, now: float, limits: Limits) -> None:
     query.columns += value.split()
+    if len(query.columns) > limits.columns:
+        raise BadRequest(f"more than {limits.columns} columns", TOO_MUCH)
 
 
 def _filter(query: Query, value: str, now: float, limits: Limits) -> None:
@@ -268,7 +290,7 @@ def _stats_combined(how: str, header: str) -> Header:
         tests = tuple(stat.test for stat in last if stat.test is not None)
         if len(tests) < max(count, 1):
             raise BadRequest(f"Invalid count for {header}: too few Stats: headers available")
-        query.stats[len(query.stats) - count :] = [Stat(Group(how, tests))]
+        query.stats[len(query.stats) - count :] = [Stat(_group(how, tests))]
 
     return take
 
@@ -276,7 +298,7 @@ def _stats_combined(how: str, header: str) -> Header:
 def _stats_not(query: Query, value: str, now: float, limits: Limits) -> None:
     if not query.stats or query.stats[-1].test is None:
         raise BadRequest("Invalid count for StatsNegate: too few Stats: headers available")
-    query.stats[-1] = Stat(Group("not", (query.stats[-1].test,)))
+    query.stats[-1] = Stat(_opposite(query.stats[-1].test))
 
 
 def _sort(query: Query, value: str, now: float, limits: Limits) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from daemons.model.clock import Wall
 from daemons.model.objects import Host, Service
 from daemons.model.status import HARD, Downtime
-from daemons.modules.livestatus.store import ContactRow, Item
+from daemons.modules.livestatus.store import ContactRow, Item, NamedRow, World
 from daemons.rules.macros import host_macros, service_macros
 from daemons.rules.modattr import CONTACT_HOST_BITS, CONTACT_SERVICE_BITS, mask, mask_of_ways, names
 
@@ -192,13 +192,25 @@ def contact_mask(r: ContactRow) -> int:
     return mask_of_ways(changed, CONTACT_HOST_BITS) | mask_of_ways(changed, CONTACT_SERVICE_BITS)
 
 
+def contact_of(w: World, name: str) -> ContactRow | None:
+    """The contact called `name`, as configured."""
+    found = w.contacts.get(name)
+    return ContactRow(found, {}) if found is not None else None
+
+
+def command_of(w: World, call: str) -> NamedRow | None:
+    """The command that `call` names."""
+    found = w.commands.get(call.partition("!")[0])
+    return NamedRow(found.name, line=found.line) if found is not None else None
+
+
 NAMES: dict[str, Callable[..., object]] = {
     f.__name__: f
     for f in (
         acknowledgement, expanded, comments_with_info, downtime_duration, downtimes_with_info, customs,
         depends, depends_with_info, hard_state, last_hard_state, modattr, notified_on, staleness, count, count_hard,
         pending, worst, worst_hard, services_of, services, hard_services, at, way_commands, way_period, way_enabled,
-        contact_mask,
+        contact_mask, contact_of, command_of,
     )
 }  # fmt: skip
 NAMES["modattr_names"] = lambda bits: list(names(bits))

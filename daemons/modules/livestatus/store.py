@@ -22,6 +22,7 @@ from daemons.model.objects import (
     Traits,
 )
 from daemons.model.status import Comment, ContactStatus, Downtime, ShardStatus, Status
+from daemons.modules.livestatus.logbook import LogBook
 from daemons.roles.shard.state import effective
 from daemons.rules.timeperiod import Period, compile_period, covers
 from daemons.wire.messages import Delta
@@ -260,6 +261,7 @@ class Store:
         self._world: World | None = None
         self.serial = 0  # grows with everything taken: what a Wait header waits for
         self.started_wall = 0.0
+        self.log: LogBook | None = None  # None: the table log is empty
 
     def configure(self, body: ShardBody) -> None:
         """Take the configuration of one shard, instead of the one before."""

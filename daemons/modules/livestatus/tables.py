@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from daemons.modules.livestatus import columns as c
 from daemons.modules.livestatus.columns import Column
+from daemons.modules.livestatus.logbook import Line, Wanted
 from daemons.modules.livestatus.store import ContactRow, Item, MemberRow, NamedRow, NoteRow, Store
 
 INTERNAL = frozenset({"_echo", "_internal_host_up", "bp_rule"})  # commands that no file defines
@@ -43,6 +44,14 @@ def _by_name(*parts: Iterable[Column]) -> dict[str, Column]:
 
 def _host_of(way: str) -> list[Column]:
     return [column.through("host_", way, always=True) for column in c.HOST]
+
+
+def sees_line(store: Store, line: Line, user: str) -> bool:
+    """Whether a contact sees a log line: that of its object; of an object that is no more only what is no event."""
+    if not line.host:
+        return True
+    item = store.world.items.get(line.key)
+    return _sees(item, user) if item is not None else False
 
 
 def _sees(r: Item, user: str) -> bool:
@@ -166,6 +175,16 @@ def _of_member(columns: Iterable[Column], group: Iterable[Column], prefix: str) 
     )
 
 
+def _log(store: Store) -> Iterable[Row]:
+    return store.log.lines(Wanted()) if store.log is not None else ()
+
+
+_OF_LINE = [
+    *(column.through("current_host_", "w.hosts.get(r.host)") for column in c.HOST),
+    *(column.through("current_service_", "(w.items.get(r.key) if r.service else None)") for column in c.SERVICE),
+    *(column.through("current_contact_", "contact_of(w, r.contact)") for column in c.CONTACT),
+    *(column.through("current_command_", "command_of(w, r.command)") for column in c.COMMAND),
+]
 _SERVICE = (*c.SERVICE, *_host_of("r.host"))
 TABLES: Mapping[str, Table] = {
     table.name: table
@@ -182,6 +201,7 @@ TABLES: Mapping[str, Table] = {
         Table("timeperiods", _by_name(c.TIMEPERIOD), _periods, "timeperiod_"),
         Table("comments", _by_name(c.COMMENT, _OF_NOTE), _notes("comments"), "comment_", _sees_note),
         Table("downtimes", _by_name(c.DOWNTIME, _OF_NOTE), _notes("downtimes"), "downtime_", _sees_note),
+        Table("log", _by_name(c.LOG, _OF_LINE), _log, "log_"),
         Table("status", _by_name(c.STATUS), _status, "status_"),
         Table("columns", _by_name(c.COLUMNS), _all_columns, "column_"),
         Table("hostsbygroup", _of_member(c.HOST, c.HOSTGROUP, "hostgroup_"), _members("hostgroups"), "host_", _sees_member),

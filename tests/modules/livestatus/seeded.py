@@ -7,6 +7,7 @@ import msgspec
 
 from daemons.config.load import load
 from daemons.model.objects import ShardBody
+from daemons.modules.livestatus.logbook import LogBook
 from daemons.modules.livestatus.store import Store
 from daemons.net.files import read
 from daemons.roles.role import Wait
@@ -38,6 +39,7 @@ class Seeded(Stage):
         self.start()
         self.live = Store()
         self.live.configure(shard)
+        self.live.log = LogBook()
         self.told = 0
         self.position = (False, 0, 0)
         for command in commands:
@@ -66,6 +68,7 @@ class Seeded(Stage):
             for data in answer.deltas:
                 delta = decode_delta(data)
                 self.live.take(delta)
+                self.live.log.take([delta])
                 self.position = (True, delta.epoch, delta.n)
 
 

@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Callable
 
-from tests.bench import p1, p4, p10, scale, spawn_cost
+from tests.bench import p1, p4, p6, p10, scale, spawn_cost
 
 BENCHMARKS: dict[str, Callable[[], bool]] = {
     "spawn": spawn_cost.run,
     "p1": p1.run,
     "p4": p4.run,
+    "p6": p6.run,
     "p10": p10.run,
     "scale": scale.run,
 }

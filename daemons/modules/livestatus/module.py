@@ -1,4 +1,4 @@
-"""Livestatus: not there yet. Configurations that name it load; a warning says what is missing."""
+"""Livestatus is not served yet (docs/plan.md): configurations that name it load, and a warning says so."""
 
 import logging
 from collections.abc import Sequence

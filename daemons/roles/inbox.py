@@ -12,7 +12,7 @@ from daemons.roles.shard.owned import OwnedShard
 from daemons.wire.messages import Submitted
 
 WORK = 1000  # between two ticks: some 0.2 s
-LINE, TOLD, BESIDE = 1, 10, 4  # what a line costs of it, a notification or handler, a command beside a check
+LINE, TOLD, BESIDE = 1, 50, 5  # what a line costs of it, a notification or handler, a command beside a check
 
 
 class Inbox:

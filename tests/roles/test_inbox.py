@@ -46,7 +46,7 @@ def test_what_waits_is_obeyed_in_order_also_when_its_sender_is_gone():
     stage = play(shard())
     stage.schedulers[stage.owner].handle(Submit("recv", custom(stage)), stage.now)
 
-    stage.live(3.0)
+    stage.live(6.0)
 
     assert commands_in_log(stage) == [str(n) for n in range(MANY)]
     assert told(stage) >= MANY
@@ -59,7 +59,7 @@ def test_asked_again_what_waits_keeps_its_place_and_is_obeyed_once():
     scheduler.handle(Submit("recv", items), stage.now)
     scheduler.handle(Submit("recv", tuple(reversed(items))), stage.now)
 
-    stage.live(3.0)
+    stage.live(6.0)
 
     assert commands_in_log(stage) == [str(n) for n in range(MANY)]
     answer = scheduler.handle(Submit("recv", items), stage.now)

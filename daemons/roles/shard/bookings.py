@@ -50,6 +50,7 @@ _KINDS = {
     What.CANCELLED: DOWNTIME_CANCELLED,
 }
 CHANGES = 300  # objects whose time has come, in one tick: downtimes of 50,000 may end together
+TELLS = 20  # notifications between two ticks, as far as it can wait: each costs milliseconds, a lease is short
 _ENDED = (What.STOPPED, What.CANCELLED, What.EXPIRED, What.REMOVED)
 
 
@@ -63,6 +64,7 @@ class Bookings:
         self._due: dict[Key, float] = {}  # wall time of the next change that time alone brings
         self._triggered: dict[Key, None] = {}  # objects with a downtime that waits for another, or did
         self._next_wall = 0.0
+        self._told = 0.0  # notifications planned until the last tick
         self.contacts = ContactBookings(state)
         for item in state.items.values():
             self.take_up(item, now)
@@ -75,6 +77,7 @@ class Bookings:
     def tick(self, now: Now) -> None:
         """Begin and end what time says."""
         self.contacts.tick(now)
+        self._told = self._state.figures["notifications_planned"]
         if not self._due or now.wall < self._next_wall:
             return
         due = [key for key, wall in self._due.items() if wall <= now.wall]
@@ -83,6 +86,8 @@ class Bookings:
             if item is None:
                 del self._due[key]
                 continue
+            if self._busy:
+                break
             self.pass_time(item, now, problem=False)
             ack = item.status.ack
             if ack is not None and ack_at(ack, now.wall) is None:
@@ -95,6 +100,10 @@ class Bookings:
         self._move_on(
             item, now, *transitions(status.downtimes, now.wall, problem=problem or stands(status))
         )
+
+    @property
+    def _busy(self) -> bool:
+        return self._state.figures["notifications_planned"] - self._told >= TELLS
 
     # -- downtimes
 
@@ -112,7 +121,10 @@ class Bookings:
         )
         status.comments += (comment,)
         self._state.shard_changed()
-        self.pass_time(item, now, problem=False)
+        if self._busy:  # one command may book for thousands: the others begin tick by tick
+            self._due[item.key] = self._next_wall = now.wall
+        else:
+            self.pass_time(item, now, problem=False)
         if downtime.trigger_id and self._in_effect(downtime.trigger_id):
             self._trigger(downtime.trigger_id, (item,), now)
         self._state.changed(item)

@@ -14,12 +14,25 @@ from msgspec import Struct
 from daemons.config.complain import Complaints, did_you_mean
 from daemons.config.schema import KINDS, Kind
 
+CHUNK = 4096  # characters whose newlines are counted for one line number
+
 
 class Source(Struct, frozen=True, eq=False):
     """One file: its path as complaints show it, and its text."""
 
     path: str
     text: str
+    _marks: list[int] = []  # newlines before each chunk of the text, once somebody asks
+
+    def line(self, offset: int) -> int:
+        """Return the number of the line at `offset`: each mistake of a large file asks, so not by reading all of it."""
+        chunks = self._marks
+        if not chunks:
+            chunks.append(0)
+            for start in range(0, len(self.text), CHUNK):
+                chunks.append(chunks[-1] + self.text.count("\n", start, start + CHUNK))
+        chunk = min(offset // CHUNK, len(chunks) - 1)
+        return chunks[chunk] + self.text.count("\n", chunk * CHUNK, offset) + 1
 
 
 class Setting(Struct, frozen=True):
@@ -33,7 +46,7 @@ class Setting(Struct, frozen=True):
     @property
     def where(self) -> str:
         """Its "file:line"."""
-        return f"{self.source.path}:{self.source.text.count(chr(10), 0, self.offset) + 1}"
+        return f"{self.source.path}:{self.source.line(self.offset)}"
 
 
 class Block(Struct, eq=False, gc=False):
@@ -81,7 +94,7 @@ class Block(Struct, eq=False, gc=False):
         return f"{self.source.path}:{self._line(found)}" if found >= 0 else self.where
 
     def _line(self, offset: int) -> int:
-        return self.source.text.count("\n", 0, offset) + 1
+        return self.source.line(offset)
 
 
 class Lexed(Struct):
@@ -316,7 +329,7 @@ def _opens_next(text: str, pos: int) -> int:
 
 
 def _place(source: Source, offset: int) -> str:
-    return f"{source.path}:{source.text.count(chr(10), 0, offset) + 1}"
+    return f"{source.path}:{source.line(offset)}"
 
 
 def _short(line: str) -> str:

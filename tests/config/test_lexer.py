@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemons.config.complain import Complaints
-from daemons.config.lexer import Lexed, Lexer, Source
+from daemons.config.lexer import CHUNK, Lexed, Lexer, Source
 
 
 def lexed(text: str) -> tuple[Lexed, list[str]]:
@@ -164,3 +164,19 @@ def test_a_complaint_of_a_day_names_its_line_and_not_that_of_a_day_that_begins_a
     (block,) = out.blocks["timeperiod"]
     assert block.where_of("monday") == "t.cfg:2"
     assert block.where_of("monday 5") == "t.cfg:3"
+
+
+@pytest.mark.parametrize("offset", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK - 1, 3 * CHUNK])
+def test_the_line_of_any_place_is_the_number_of_line_ends_before_it(offset: int) -> None:
+    text = ("x\ny\n\n" * CHUNK)[: 3 * CHUNK]
+
+    assert Source("t.cfg", text).line(offset) == text[:offset].count("\n") + 1
+
+
+def test_a_large_file_of_mistakes_is_not_counted_from_its_beginning_for_each() -> None:
+    source = Source("t.cfg", "x\n" * (4 * CHUNK))
+    source.line(0)
+    marks = list(source._marks)
+
+    assert source.line(8 * CHUNK - 1) == 4 * CHUNK and source._marks == marks
+    assert len(marks) == 9

@@ -91,10 +91,11 @@ def hostgroups_of(defs: Definitions, hosts: Hosts) -> dict[str, GroupDef]:
         group.members = dict.fromkeys(picked.names)
         group.excluded = picked.excluded
         warn_of_excluded(defs.complaints, f"hostgroup {name}", group, hosts)
-        for member in picked.unknown:
+        where = group.block.where_of("members") if picked.unknown else ""  # once: lists may be long
+        for member in dict.fromkeys(picked.unknown):
             defs.complaints.error(
                 f"hostgroup {name}: host {member} is not defined",
-                group.block.where_of("members"),
+                where,
                 did_you_mean(member, hosts),
             )
     templates = defs.templates("host")

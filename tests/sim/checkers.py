@@ -11,6 +11,7 @@ I9  a broker writes a line twice, or out of order; a line is missing (ending.py)
 I10 a new owner leaves behind what it could have had; a result is in memory only for long (keeping.py)
 I12 a daemon runs something for a shard that no roster gave it
 R   a result lands on another object, or a status goes back to an older result
+M   what the language says is not done: a reminder's number, interval, contact (language.py)
 W   something leaves a scheduler before it is kept (keeping.py)
 P   a lease is renewed for a daemon that has stood still for long
 Q   a queue is longer than its limit
@@ -49,7 +50,9 @@ from daemons.wire.messages import (
 )
 from tests.sim.cluster import SHARD, World
 from tests.sim.keeping import Keeping
+from tests.sim.language import Language
 from tests.sim.network import Node
+from tests.sim.relations import RULE
 from tests.sim.services import Ran
 
 LEASE = f"shard/{SHARD}"
@@ -107,6 +110,7 @@ class Checker:
         self.serving: set[tuple[str, int]] = set()  # lives of reactionners that were on a roster
         self.coarse_s = 0.0
         self.keeping = Keeping(self)
+        self.language: Language | None = None
         world.checker = self
         self.sim.seen = self.seen
 
@@ -186,6 +190,8 @@ class Checker:
                 case Scheduler() if node.name in self.owners and not node.paused:
                     self._statuses(node, self.owners[node.name])
                     self.keeping.look(node, self.owners[node.name])
+                    if self.language is not None and (why := self.language.look(node, self.owners[node.name])):
+                        self.broken(f"M {why}")
             self._epochs(node)
         self.keeping.restless()
 
@@ -229,7 +235,7 @@ class Checker:
             before = self.applied.get((owned.epoch, key), (0, 0))
             if place < before:
                 self.broken(f"R {key} went back from result {before} to {place} at {node.name}")
-            if place != (0, 0) and (key, *place) not in self.run_at_s:
+            if place != (0, 0) and key != RULE and (key, *place) not in self.run_at_s:
                 self.broken(f"R {key} has result {place}, which nobody ran")
             self.applied[(owned.epoch, key)] = place
 
@@ -318,6 +324,8 @@ class Checker:
         if not any(node.name in placed.pollers for placed in node.role.standing.shards):
             self.broken(f"I12 {node.name} checks {order.object} and is on no roster")
         self.run_at_s[(order.object, order.epoch, order.seq)] = self.sim.now_s
+        if self.language is not None and (why := self.language.checks(order.object)):
+            self.broken(f"M {why}")
 
     def came_back(self, node: Node, result: Result) -> None:
         """A poller has the result of a check."""
@@ -340,6 +348,8 @@ class Checker:
             self.broken(f"I7 {ran.command!r} (id {ran.id[:8]}) runs again on {node.name}, before: {before}")
         before.append(ran)
         self._told(order, ran)
+        if self.language is not None and (why := self.language.runs(ran)):
+            self.broken(f"M {why}")
 
     def _told(self, order: Order, ran: Ran) -> None:
         """A service's problem is told no more often than it broke, whatever the ids say."""

@@ -38,7 +38,7 @@ from daemons.wire.messages import (
     Message,
     StartDaemon,
 )
-from tests.sim import weaker
+from tests.sim import relations, weaker
 from tests.sim.network import Node, Server, Sim
 from tests.sim.network import Service as LocalService
 from tests.sim.services import Services
@@ -95,7 +95,7 @@ def body() -> ShardBody:
         host_notification_commands=("tell_host",),
         service_notification_commands=("tell_service",),
     )
-    return ShardBody(
+    plain = ShardBody(
         id=SHARD,
         realm="All",
         cluster="sim",
@@ -124,6 +124,7 @@ def body() -> ShardBody:
             cached_host_check_horizon_s=15.0, log_initial_states=False,
         ),
     )
+    return relations.more(plain, service)
 
 
 def definitions(servers: int) -> Cluster:

@@ -2,11 +2,13 @@
 
 from tests.sim.checkers import Checker, Violation
 from tests.sim.cluster import Setup, World
-from tests.sim.ending import converged, wrong
+from tests.sim.ending import converged, owner, wrong
 from tests.sim.faults import Faults
+from tests.sim.language import CALM_S, Language
 from tests.sim.sender import Sender
 
 HEALED_S = 12.0  # the last pauses end, a server that was off boots
+CURED_S = 30.0
 QUIET_S = 8.0  # what has been said by then is written, told, applied
 
 
@@ -19,6 +21,7 @@ class History:
         self.world = World(seed, setup)
         self.checker = Checker(self.world)
         self.sender = Sender(self.world, setup.faults_s)
+        self.language = self.checker.language = Language(self.world, self.sender)
 
     def run(self) -> "History":
         """Run both acts. Raises Violation."""
@@ -26,15 +29,30 @@ class History:
         world.begin()
         Faults(world, setup.faults_s)
         sim.run(setup.faults_s + HEALED_S, self.checker)
-        end_s = setup.faults_s + setup.settle_s
-        while sim.now_s < end_s and converged(world):
-            sim.run(sim.now_s + 1.0, self.checker)
-        if why := converged(world):
-            raise Violation(f"L not settled after {setup.settle_s:.0f} s: {why}")
+        self._settle(setup.faults_s + setup.settle_s)
+        sim.run(sim.now_s + CALM_S, self.checker)
+        owned = owner(world)
+        for fault in self.language.standing(owned) if owned is not None else ():
+            raise Violation(fault)
+        self.language.cure()
+        self._settle(sim.now_s + CURED_S)
         sim.run(sim.now_s + QUIET_S, self.checker)
-        for fault in wrong(world, self.sender):
+        for fault in wrong(world, self.sender) + self.language.wrong():
             raise Violation(fault)
         return self
+
+    def _settle(self, end_s: float) -> None:
+        """Wait until all has come right. Raises Violation."""
+        sim, began_s = self.world.sim, self.world.sim.now_s
+        while sim.now_s < end_s and self._unsettled():
+            sim.run(sim.now_s + 1.0, self.checker)
+        if why := self._unsettled():
+            raise Violation(f"L not settled after {end_s - began_s:.0f} s: {why}")
+
+    def _unsettled(self) -> str:
+        why = converged(self.world)
+        owned = owner(self.world)
+        return why if why or owned is None else self.language.settle(owned)
 
     def story(self, lines: int = 70) -> str:
         """Return the last events, and how to see them all."""

@@ -177,10 +177,27 @@ def owned_by(node: Node) -> list[OwnedShard]:
     return [seat.owned for seat in seats if seat.owned is not None]
 
 
+def _forget(owned: OwnedShard, without: frozenset[str]) -> None:
+    """Let a new owner work out no reminders, or not know how often it was told."""
+    if "reminders" in without:
+        owned.teller.reminders._due.clear()
+    if "number-kept" in without:
+        for item in owned.state.items.values():
+            if item.traits.notification_interval_s:  # the others are told once, whatever their number
+                item.status.notification_number = 0
+
+
 def instead(without: frozenset[str]) -> Callable[[Node, Message], Message | None]:
     """Return what answers in place of a role, None where the role itself does."""
 
+    begun: set[int] = set()  # epochs of owners that what they took up was taken from
+
     def answer(node: Node, message: Message) -> Message | None:
+        if without & {"reminders", "number-kept"}:
+            for owned in owned_by(node):
+                if owned.epoch not in begun:
+                    begun.add(owned.epoch)
+                    _forget(owned, without)
         if "fence-first" in without and isinstance(message, Fence):
             return Claimed(message.shard)
         if "command-ids" in without and isinstance(message, Submit):

@@ -167,9 +167,10 @@ class Language:
             if match is None or planned.epoch != owned.epoch:
                 continue
             key, kind, _, text, contact, _ = match.groups()
-            if kind == "PROBLEM" and key in REPEATED and (key, int(text)) not in self.planned:
-                self.planned[(key, int(text))] = planned.planned_wall
-                if why := self._planned_wrongly(key, int(text), contact, planned.planned_wall):
+            wall, place = planned.planned_wall, (key, int(text))
+            if kind == "PROBLEM" and key in REPEATED and self.planned.get(place) != wall:
+                self.planned[place] = wall  # who takes it over leaves the time as it is
+                if why := self._planned_wrongly(key, int(text), contact, wall):
                     return why
         return ""
 
@@ -177,6 +178,8 @@ class Language:
         before = self.planned.get((key, number - 1))
         if before is not None and wall - before < INTERVAL_S - self.apart_s - 0.1 and not self._unsure(key):
             return f"number {number} of {key} is planned {wall - before:.1f} s after the one before"
+        if any(n >= number for n, _ in self.said[key]) and not self._unsure(key):
+            return f"number {number} of {key} is planned anew after {max(n for n, _ in self.said[key])} was told"
         begin, end = self.silent_boss
         kept = self.world.checker.keeping.promised.get(f"x/{self.silent_boss_id}")
         away = contact == "boss" and kept is not None and f"x/{self.silent_boss_id}" not in self.world.checker.keeping.lost

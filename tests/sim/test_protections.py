@@ -58,7 +58,7 @@ PROTECTIONS = (
     Protection("kept-results", "a poller forgets a result once its owner has it", "I6", 3),
     Protection("command-ids", "a command that is sent again is obeyed again", "I8"),
     Protection("reminders", "a new owner looks at no standing problem by time alone", "M"),
-    Protection("number-kept", "a new owner does not know how often a problem was told", "I7 M"),
+    Protection("number-kept", "a new owner does not know how often a problem was told", "M", 1),
     Protection("spool-first", "a receiver answers before the spool has it", "I8", 0, ("shoot*20",)),
 )  # fmt: skip
 

@@ -33,6 +33,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lease", type=float, default=2.5, help="seconds")
     parser.add_argument("--drift", type=float, default=0.01, help="of the clocks")
     parser.add_argument("--no-shared-store", action="store_true")
+    parser.add_argument("--language", action="store_true", help="play the monitoring language too")
     parser.add_argument("--without", action="append", default=[], metavar="PROTECTION", help="see test_protections.py")
     parser.add_argument("--trace", action="store_true", help="also each message that is no routine")
     parser.add_argument("--from", dest="since_s", type=float, default=0.0, help="begin the story at this second")
@@ -44,7 +45,7 @@ def setup_of(asked: argparse.Namespace) -> Setup:
     """Return the kind of cluster and run asked for."""
     return Setup(
         servers=asked.servers, split_policy=asked.policy, kinds=tuple(asked.fault), only=asked.only,
-        drift=asked.drift, lease_s=asked.lease, shared_store=not asked.no_shared_store, without=frozenset(asked.without),
+        drift=asked.drift, lease_s=asked.lease, shared_store=not asked.no_shared_store, language=asked.language, without=frozenset(asked.without),
     )  # fmt: skip
 
 

@@ -67,6 +67,7 @@ class Setup(Struct, frozen=True, kw_only=True):
     without: frozenset[str] = frozenset()  # protections taken away
     older: tuple[str, ...] = ()  # servers of an older release
     lease_s: float = 2.5
+    language: bool = False  # the monitoring language is played on a host of its own
     drift: float = 0.01  # by which clocks run fast or slow, and the terms allow for
 
     @property
@@ -75,7 +76,7 @@ class Setup(Struct, frozen=True, kw_only=True):
         return self.servers == 2 and self.split_policy == "takeover"
 
 
-def body() -> ShardBody:
+def body(language: bool = False) -> ShardBody:
     """Three hosts, one behind another, with a service each; one contact, told once of each problem."""
     host = Traits(
         check_command="check_host", check_interval_s=INTERVAL_S, retry_interval_s=RETRY_S,
@@ -124,7 +125,7 @@ def body() -> ShardBody:
             cached_host_check_horizon_s=15.0, log_initial_states=False,
         ),
     )
-    return relations.more(plain, service)
+    return relations.more(plain, service) if language else plain
 
 
 def definitions(servers: int) -> Cluster:
@@ -160,7 +161,7 @@ class World:
         self.sim.instead = weaker.instead(self.without)
         self.cluster = definitions(setup.servers)
         self.terms = Terms(lease_s=setup.lease_s, split_policy=setup.split_policy, drift=setup.drift)
-        data = ENCODE(body())
+        data = ENCODE(body(setup.language))
         shard = ShardDef(SHARD, "All", "v1", HOSTS, HOSTS)
         self.compiled = Compiled((shard,), {"v1": data}, "cfg1")
         self.broken: set[str] = set()  # keys that are not well

@@ -21,7 +21,8 @@ class History:
         self.world = World(seed, setup)
         self.checker = Checker(self.world)
         self.sender = Sender(self.world, setup.faults_s)
-        self.language = self.checker.language = Language(self.world, self.sender)
+        self.language = Language(self.world, self.sender) if setup.language else None
+        self.checker.language = self.language
 
     def run(self) -> "History":
         """Run both acts. Raises Violation."""
@@ -30,16 +31,23 @@ class History:
         Faults(world, setup.faults_s)
         sim.run(setup.faults_s + HEALED_S, self.checker)
         self._settle(setup.faults_s + setup.settle_s)
-        sim.run(sim.now_s + CALM_S, self.checker)
-        owned = owner(world)
-        for fault in self.language.standing(owned) if owned is not None else ():
-            raise Violation(fault)
-        self.language.cure()
-        self._settle(sim.now_s + CURED_S)
+        if self.language is not None:
+            self._cure(self.language)
         sim.run(sim.now_s + QUIET_S, self.checker)
-        for fault in wrong(world, self.sender) + self.language.wrong():
+        spoken = self.language.wrong() if self.language is not None else []
+        for fault in wrong(world, self.sender) + spoken:
             raise Violation(fault)
         return self
+
+    def _cure(self, language: Language) -> None:
+        """Let the problems of the language stand for a while, then end. Raises Violation."""
+        sim = self.world.sim
+        sim.run(sim.now_s + CALM_S, self.checker)
+        owned = owner(self.world)
+        for fault in language.standing(owned) if owned is not None else ():
+            raise Violation(fault)
+        language.cure()
+        self._settle(sim.now_s + CURED_S)
 
     def _settle(self, end_s: float) -> None:
         """Wait until all has come right. Raises Violation."""
@@ -52,7 +60,7 @@ class History:
     def _unsettled(self) -> str:
         why = converged(self.world)
         owned = owner(self.world)
-        return why if why or owned is None else self.language.settle(owned)
+        return why if why or owned is None or self.language is None else self.language.settle(owned)
 
     def story(self, lines: int = 70) -> str:
         """Return the last events, and how to see them all."""
@@ -73,6 +81,7 @@ class History:
         words += [f"--fault {kind}" for kind in setup.kinds]
         words += [f"--without {name}" for name in sorted(setup.without)]
         words += ["--only"] * setup.only + ["--no-shared-store"] * (not setup.shared_store)
+        words += ["--language"] * setup.language
         return " ".join(words)
 
 

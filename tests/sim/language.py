@@ -162,6 +162,10 @@ class Language:
             self.dependent_since_s = 0.0
         elif not self.dependent_since_s:
             self.dependent_since_s = self.sim.now_s
+        for key in REPEATED:
+            status, told = owned.state.items[key].status, max((n for n, _ in self.said[key]), default=0)
+            if status.state != 0 and status.notification_number < told and not self._unsure(key):
+                return f"{key} is at number {status.notification_number} after {told} was told"
         for planned in owned.outbox._planned.values():
             match = SAID.match(planned.command)
             if match is None or planned.epoch != owned.epoch:
@@ -178,10 +182,6 @@ class Language:
         before = self.planned.get((key, number - 1))
         if before is not None and wall - before < INTERVAL_S - self.apart_s - 0.1 and not self._unsure(key):
             return f"number {number} of {key} is planned {wall - before:.1f} s after the one before"
-        told_wall = wall - WALL - self.apart_s - 1.0  # told by then, it was told before this was planned
-        told = [n for n, ran in self.said[key] if n >= number and ran.at_s < told_wall]
-        if told and not self._unsure(key):
-            return f"number {number} of {key} is planned after {max(told)} was told"
         begin, end = self.silent_boss
         kept = self.world.checker.keeping.promised.get(f"x/{self.silent_boss_id}")
         away = contact == "boss" and kept is not None and f"x/{self.silent_boss_id}" not in self.world.checker.keeping.lost

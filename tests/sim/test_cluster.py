@@ -20,6 +20,11 @@ def test_three_servers_come_right_and_do_nothing_wrong(seed):
     run(seed)
 
 
+@pytest.mark.parametrize("seed", range(max(3, SEEDS // 8)))
+def test_what_the_language_says_is_done_once_whoever_owns_it(seed):
+    run(seed, Setup(language=True))
+
+
 @pytest.mark.parametrize("seed", range(max(2, SEEDS // 8)))
 def test_two_servers_that_take_over_come_right(seed):
     run(seed, TWO)

@@ -29,6 +29,7 @@ class Protection(Struct, frozen=True):
     drift: float = 0.01
     only: bool = False  # no other faults
     lease_s: float = 2.5
+    language: bool = False
 
     @property
     def setup(self) -> Setup:
@@ -36,6 +37,7 @@ class Protection(Struct, frozen=True):
         return Setup(
             without=frozenset((self.name,)), kinds=self.kinds, shared_store=self.shared_store,
             drift=self.drift, only=self.only, lease_s=self.lease_s,
+            language=self.language,
         )  # fmt: skip
 
 
@@ -57,8 +59,8 @@ PROTECTIONS = (
     Protection("result-fencing", "a late result is applied over a newer one", "R W", 1),
     Protection("kept-results", "a poller forgets a result once its owner has it", "I6", 3),
     Protection("command-ids", "a command that is sent again is obeyed again", "I8"),
-    Protection("reminders", "a new owner looks at no standing problem by time alone", "M"),
-    Protection("number-kept", "a new owner does not know how often a problem was told", "M", 1),
+    Protection("reminders", "a new owner looks at no standing problem by time alone", "M", language=True),
+    Protection("number-kept", "a new owner does not know how often a problem was told", "M", 1, language=True),
     Protection("spool-first", "a receiver answers before the spool has it", "I8", 0, ("shoot*20",)),
 )  # fmt: skip
 

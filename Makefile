@@ -78,7 +78,7 @@ coverage: $(READY) ## the rules' branches that no test takes (none may be left)
 	@$(BIN)/coverage run -m pytest -q -n 0 tests/rules
 	@$(BIN)/coverage report
 
-mutation: $(READY) ## mistakes planted in the rules, one by one: how many the tests catch (ONLY=daemons.rules.state*; half an hour)
+mutation: $(READY) ## mistakes planted in the rules, one by one: how many the tests catch (ONLY=daemons.rules.state*; a quarter of an hour)
 	@$(BIN)/python -m tools.mutation $(ONLY)
 
 check: lint types imports test sim ## everything that CI runs

@@ -1,12 +1,13 @@
 """Plant mistakes in `daemons/rules`, one by one, and count those that the tests of the rules catch.
 
-`python -m tools.mutation [NAME...]`, names as mutmut's (`daemons.rules.state*`). Prints what survived and a
-table by module; ends with 1 when fewer than 85 % were caught. Works on a copy under var/.
+`python -m tools.mutation [--anew] [NAME...]`, names as mutmut's (`daemons.rules.state*`). Prints what
+survived and a table by module; ends with 1 when fewer than 85 % were caught. Works on a copy under var/,
+where `../../.venv/bin/mutmut show NAME` says what a mistake was.
 
-Two passes: the first forks each mutant from a process that has imported everything, which is quick but
-shows no mistake in what runs at import (tables, parameters of tests). So what survives is tried once
-more in a process that imports anew. Recordings of other servers are not there for these runs: a rule has
-to be tested by its own tests.
+The mutants are forked from a process that has imported everything, which is quick but shows no mistake in
+what runs at import (tables, parameters of tests). With `--anew` what survives is tried once more in a
+process that imports anew: seconds for each. Recordings of other servers are not there for these runs: a
+rule has to be tested by its own tests.
 """
 
 import shutil
@@ -16,20 +17,23 @@ from collections import Counter
 from pathlib import Path
 
 CAUGHT_MIN = 0.85
-MUTMUT = Path(sys.executable).with_name("mutmut")
+MUTMUT = Path(sys.executable).absolute().with_name("mutmut")
 FOLDER = Path("var/mutation")
-COPIED = ("console", "daemons", "retention", "tests")
+COPIED = ("console", "daemons", "docs", "retention", "tests", "tools")
 CAUGHT = ("killed", "timeout", "caught by type check")
 UNTRIED = ("not checked",)
 ANEW = '\n[tool.mutmut]\nprocess_isolation = "forkserver"\nforkserver_warmup = "none"\n'
 
 
-def main(names: list[str]) -> int:
-    """Run the mutants of `names` (none = all); return 0 when enough were caught, 1 when not."""
+def main(names: list[str], *, anew: bool = False) -> int:
+    """Run the mutants of `names` (none = all); return 0 when enough were caught, 1 when not.
+
+    `anew`: what survives is tried once more in a process of its own.
+    """
     _copy()
     _run(names)
     survived = [name for name, state in _results().items() if state not in (*CAUGHT, *UNTRIED)]
-    if survived:
+    if survived and anew:
         print(f"{len(survived)} survived the quick pass, once more ...", flush=True)
         settings = FOLDER / "pyproject.toml"
         settings.write_text(settings.read_text().replace("\n[tool.mutmut]\n", ANEW, 1))
@@ -85,4 +89,5 @@ def _module(name: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    given = sys.argv[1:]
+    sys.exit(main([name for name in given if name != "--anew"], anew="--anew" in given))

@@ -6,6 +6,7 @@ what `parse` returns has arguments that can be used as they are: whole numbers, 
 
 import re
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 
 from msgspec import Struct
@@ -112,14 +113,11 @@ def _any(value: str) -> str | None:
     return value
 
 
-def _between(low: int, high: int) -> Callable[[str], str | None]:
-    def read(value: str) -> str | None:
-        if not _WHOLE.match(value):
-            return None
-        number = int(float(value))
-        return str(number) if low <= number <= high else None
-
-    return read
+def _whole(low: int, high: int, value: str) -> str | None:
+    if not _WHOLE.match(value):
+        return None
+    number = int(float(value))
+    return str(number) if low <= number <= high else None
 
 
 def _yes_or_no(value: str) -> str | None:
@@ -166,14 +164,14 @@ _KINDS: dict[str, Callable[[str], str | None]] = {
     "text": _any,
     "author": _any,
     "handler": _any,
-    "sticky": _between(-NUMBER_MAX, NUMBER_MAX),
-    "code": _between(-NUMBER_MAX, NUMBER_MAX),
-    "time": _between(-TIME_MAX, TIME_MAX),
-    "attempts": _between(1, NUMBER_MAX),
+    "sticky": partial(_whole, -NUMBER_MAX, NUMBER_MAX),
+    "code": partial(_whole, -NUMBER_MAX, NUMBER_MAX),
+    "time": partial(_whole, -TIME_MAX, TIME_MAX),
+    "attempts": partial(_whole, 1, NUMBER_MAX),
     "interval": _interval,
     "variable": _variable,
     **dict.fromkeys(_BOOLS, _yes_or_no),
-    **dict.fromkeys(("number", "count", "trigger", "duration", "mask", "options"), _between(0, NUMBER_MAX)),
+    **dict.fromkeys(("number", "count", "trigger", "duration", "mask", "options"), partial(_whole, 0, NUMBER_MAX)),
 }
 _FLAT: dict[str, tuple[str, ...]] = {
     name: ("host", "description", *shape.kinds[1:]) if shape.scope == "service" else shape.kinds

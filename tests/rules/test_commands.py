@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemons.rules.command_table import LEADER, Shape, _c
 from daemons.rules.commands import (
     COMMANDS,
     ExternalCommand,
@@ -246,3 +247,12 @@ def test_the_number_that_all_shards_give_is_made_of_the_id():
     assert given_number("c7") == given_number("c7") != given_number("c8")
     assert given_number("c7") == 2_050_903_514
     assert all(2_000_000_000 <= given_number(str(n)) < 2_147_000_000 for n in range(1000))
+
+
+def test_an_id_that_is_no_text_has_a_number_too():
+    assert given_number("\udce9") == 2_009_890_959
+
+
+def test_a_row_of_the_table_says_what_it_takes():
+    assert _c("host", "host;time", "does", 1, LEADER) == Shape("host", ("host", "time"), "does", 1, LEADER)
+    assert _c("global", "", "does") == Shape("global", (), "does", 0, "schedulers")

@@ -131,3 +131,40 @@ def test_what_is_asked_first_is_asked_once():
     table = {"a;s": (NOTIFY, Dependency(dependent="a;s", on="h"), NOTIFY)}
     assert asked_first("a;s", table) == ("a;m", "h")
     assert asked_first("a;m", table) == ()
+
+
+def test_one_without_criteria_or_outside_its_period_hides_no_other():
+    free = Dependency(dependent="a;s", on="a;x", execution=("c",))
+    timed = Dependency(dependent="a;s", on="a;x", notification=("c",), period="night")
+    statuses = {"a;m": seen(2), "a;x": seen(2)}
+
+    assert fails([free, NOTIFY], statuses) is NOTIFY
+    assert fails([timed, NOTIFY], statuses, period=NEVER) is NOTIFY
+
+
+def test_a_chain_asks_upwards_what_was_asked_below():
+    up = Dependency(
+        dependent="a;s", on="a;m", execution=("c",), notification=("c",), inherits_parent=True
+    )
+    timed = Dependency(
+        dependent="a;m", on="a;top", execution=("c",), notification=("w",), period="night"
+    )
+    soft = {"a;m": seen(0), "a;top": seen(2, SOFT, 0)}
+
+    assert fails([up, timed], {"a;m": seen(0), "a;top": seen(2)}, EXECUTION) is timed
+    assert fails([up, timed], {"a;m": seen(0), "a;top": seen(2)}) is None
+    assert fails([up, timed], {"a;m": seen(0), "a;top": seen(2)}, EXECUTION, period=NEVER) is None
+    assert fails([up, timed], soft, EXECUTION, soft=True) is timed
+    assert fails([up, timed], soft, EXECUTION) is None
+    asked = []
+    failing("a;s", EXECUTION, {"a;s": (up,), "a;m": (timed,)}, {"a;m": seen(0), "a;top": seen(2)}.get,
+            lambda name: asked.append(name) or ALWAYS, NOW, soft=False)  # fmt: skip
+    assert asked == ["night"]
+
+
+def test_a_loop_above_ends_too():
+    def one(dependent, on):
+        return Dependency(dependent=dependent, on=on, notification=("c",), inherits_parent=True)
+
+    loop = [one("a;s", "a;m"), one("a;m", "a;n"), one("a;n", "a;m")]
+    assert fails(loop, {"a;m": seen(0), "a;n": seen(0)}) is None

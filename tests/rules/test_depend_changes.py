@@ -41,3 +41,7 @@ def test_the_last_word_on_a_host_counts():
     text = with_removed(with_added(with_added("", "gw"), "db1"), "gw")
     assert text == "+db1;-gw"
     assert with_added(text, "gw") == "+db1;+gw"
+
+
+def test_an_empty_change_hides_no_other():
+    assert on(";+nas", ()) == [("nas", ("d", "u"), ())]

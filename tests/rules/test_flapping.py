@@ -8,6 +8,7 @@ from daemons.model.objects import Globals, Traits
 from daemons.rules.flapping import (
     STARTED,
     STOPPED,
+    Flap,
     after_result,
     change_percent,
     recorded,
@@ -94,3 +95,43 @@ def test_any_history_stays_in_bounds(states):
         assert (flap.event == STOPPED) == (flapping and not flap.flapping)
         assert abs(change_percent(flap.history) - flap.percent) < 1e-9
         history, percent, flapping = flap.history, flap.percent, flap.flapping
+
+
+SOME = (0,) * 20 + (2,)
+
+
+def test_thresholds_are_crossed_exactly():
+    def judged(percent, flapping):
+        return after_result(SOME, percent, flapping, 0, low=5.0, high=20.0, records=False)
+
+    assert judged(5.0, True) == Flap(SOME, 5.0, True)
+    assert judged(4.99, True) == Flap(SOME, 4.99, False, STOPPED, 5.0)
+    assert judged(20.0, False) == Flap(SOME, 20.0, True, STARTED, 20.0)
+    assert judged(19.99, False) == Flap(SOME, 19.99, False)
+
+
+def test_what_flaps_without_a_history_stops():
+    assert after_result((), 0.0, True, 0, low=5.0, high=20.0) == Flap((), 0.0, False, STOPPED, 5.0)
+
+
+def test_a_short_history_is_the_newest_part():
+    assert change_percent((0, 1)) == pytest.approx(6.25)
+
+
+@pytest.mark.parametrize(
+    ("state", "is_host", "own"),
+    [(0, False, "o"), (1, False, "w"), (2, False, "c"), (3, False, "u"), (4, False, "u"), (-1, False, "u"),
+     (0, True, "o"), (1, True, "d"), (2, True, "u"), (3, True, "u"), (-1, True, "u")],
+)  # fmt: skip
+def test_a_state_counts_where_its_letter_is_an_option(state, is_host, own):
+    letters = {letter for letter in "owcdu" if recorded(state, 1, (letter,), is_host=is_host)}
+
+    assert letters == {own}
+
+
+def test_a_threshold_of_nothing_is_the_global_one_and_one_below_one_is_ones_own():
+    low_only = Traits(low_flap_threshold=0.5, high_flap_threshold=0.0)
+    high_only = Traits(low_flap_threshold=0.0, high_flap_threshold=0.5)
+
+    assert thresholds(low_only, Globals(), is_host=True) == (0.5, 30.0)
+    assert thresholds(high_only, Globals(), is_host=True) == (20.0, 0.5)

@@ -30,3 +30,7 @@ def test_initial_output_needs_no_initial_state():
 
 def test_an_assumed_problem_has_one_attempt_at_least():
     assert beginning(Traits(initial_state="c", max_check_attempts=0), is_host=False).attempt == 1
+
+
+def test_a_state_is_assumed_without_an_output():
+    assert beginning(Traits(initial_state="c", max_check_attempts=3), is_host=False) == Beginning(2, 3, "")

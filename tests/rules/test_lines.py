@@ -116,3 +116,27 @@ def test_passive_results_of_nobody():
     assert lines.passive_unknown("web1") == (
         "Warning:  Passive check result was received for host 'web1', but the host could not be found!"
     )
+
+
+def test_each_line_has_the_noun_of_what_it_is_about():
+    assert lines.flapping_stopped("h", 3.75, 5.0) == (
+        "HOST FLAPPING ALERT: h;STOPPED; Host appears to have stopped flapping (3.8% change < 5.0% threshold)"
+    )
+    assert lines.downtime_started("h") == (
+        "HOST DOWNTIME ALERT: h;STARTED; Host has entered a period of scheduled downtime"
+    )
+    assert lines.downtime_stopped("h;s") == (
+        "SERVICE DOWNTIME ALERT: h;s;STOPPED; Service has exited from a period of scheduled downtime"
+    )
+    assert lines.downtime_cancelled("h") == (
+        "HOST DOWNTIME ALERT: h;CANCELLED; Scheduled downtime for host has been cancelled."
+    )
+    assert "1d 0h 0m 0s (threshold=2d 0h 0m 0s)" in lines.stale("h", 86400.0, 172800.0)
+
+
+@pytest.mark.parametrize(
+    ("key", "state", "name"),
+    [("h;s", 4, "UNKNOWN"), ("h;s", -2, "UNKNOWN"), ("h", 3, "UNREACHABLE"), ("h", -2, "UNREACHABLE")],
+)  # fmt: skip
+def test_a_state_without_a_name_has_the_last_one(key, state, name):
+    assert lines.state_name(key, state) == name

@@ -130,3 +130,16 @@ def test_the_environment_holds_what_is_known():
     assert found["NAGIOS_HOSTNAME"] == "web1"
     assert found["NAGIOS__HOSTSNMP"] == "public"
     assert "NAGIOS_SERVICEDESC" not in found
+
+
+def test_nothing_is_taken_out_unless_the_main_file_says_so():
+    said = notification_macros("CUSTOM", 1, "id", "X`", "X`")
+
+    assert said("NOTIFICATIONCOMMENT") == said("NOTIFICATIONAUTHOR") == "X`"
+    assert notification_macros("CUSTOM", 1, "id")("NOTIFICATIONCOMMENT") == ""
+    service = macros.service_macros(SERVICE, TRAITS, Status(key="k", output="X`"), NOW)
+    assert service("SERVICEOUTPUT") == "X`"
+
+
+def test_no_name_of_the_environment_holds_a_zero():
+    assert environment(lambda name: "x" if "\0" in name else None, {"HOST": ["A\0B"]}) == {}

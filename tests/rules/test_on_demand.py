@@ -97,3 +97,14 @@ def test_without_a_host_at_hand_an_empty_name_is_nobody():
     assert nobody("SERVICESTATE::http") is None
     assert nobody("STATUS:") is None
     assert nobody("ISVALIDTIME:work") is None
+
+
+def test_a_macro_of_services_wants_two_names_and_without_a_host_none_is_asked_for():
+    asked = []
+    everything = Elsewhere(lambda *of: asked.append(of) or (lambda name: "x"), ELSEWHERE.contact)
+    lookup = on_demand({}.get, everything)
+
+    assert lookup("SERVICESTATE:web1") is None and asked == []
+    assert [lookup(name) for name in ("HOSTSTATE:", "SERVICESTATE::http", "STATUS:")] == ["x"] * 3
+    assert asked == [("", ""), ("", "http"), ("", "")]
+    assert on_demand(OWN, ELSEWHERE)("LASTHOSTSTATE:webs:,") == "DOWN"

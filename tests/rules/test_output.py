@@ -38,3 +38,19 @@ def test_any_output_gives_a_first_line_without_line_ends(text, max_chars):
 
     assert "\n" not in parts.first and "\n" not in parts.perfdata
     assert parts.first == parts.first.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("A\rl1\rl2", ("A", "l1\nl2", "")),
+        ("\nA\nl1", ("A", "l1", "")),
+        (" \nA", ("", "A", "")),
+        ("X\nY", ("X", "Y", "")),
+        ("A\n  l1 ", ("A", "  l1", "")),
+        ("A\nX l1 X", ("A", "X l1 X", "")),
+        ("A\nl1|q='a  b'=1\nr=2", ("A", "l1", "q='a  b'=1 r=2")),
+    ],
+)
+def test_lines_end_in_each_way_and_blanks_inside_stay(text, parts):
+    assert split(text) == Output(*parts)

@@ -92,3 +92,31 @@ def test_rounding_never_makes_a_check_due_in_the_past():
     due = next_check(Wall(0.0), 0.3, Wall(0.8999999999999999))
     assert due is not None
     assert 0.8999999999999999 < due < 1.3
+
+
+GOLDEN = 0.6180339887498949
+
+
+def test_the_first_check_is_at_its_share_of_the_shorter_of_interval_and_spread():
+    assert first_check(1, 100.0, 50.0, Wall(0.0)) == GOLDEN * 50
+    assert first_check(1, 50.0, 100.0, Wall(0.0)) == GOLDEN * 50
+    assert first_check(1, 0.5, 100.0, Wall(0.0)) == GOLDEN * 0.5
+    assert first_check(1, 0.0, 50.0, Wall(0.0)) == GOLDEN * 50
+    assert first_check(1, 0.0, 0.0, Wall(7.0)) == 7.0
+    assert first_check(1, 0.0, -5.0, Wall(7.0)) == 7.0
+
+
+def test_the_phase_of_a_key_never_changes():
+    assert phase("web1;http") == 2_196_688_831
+
+
+def test_a_result_before_its_time_leaves_the_next_check_where_it_was():
+    assert next_check(Wall(1000.0), 60.0, Wall(900.0)) == 1060.0
+
+
+def test_a_morning_keeps_the_rest_of_the_phase_unless_that_is_after_its_end():
+    nine = 1_795_424_400.0  # Monday 09:00
+    short = compile_period(TimePeriod("s", "", (("monday", "09:00-09:01"),)), {}, "UTC")
+
+    assert next_check(Wall(nine - 3583.0), 300.0, T0, WORK) == nine + 17.0
+    assert next_check(Wall(nine - 3483.0), 300.0, T0, short) == nine

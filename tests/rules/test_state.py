@@ -238,3 +238,70 @@ def test_any_host_story_keeps_its_invariants(results):
         if now[0] != UP and now[1] == HARD and result != UP:
             assert move.state_type == HARD
         now = (move.state, move.state_type, move.attempt, move.last_hard_state)
+
+
+def test_each_move_of_a_host_says_everything():
+    def moved(*now, attempts=3, **more):
+        return host_move(*now, attempts, **more)
+
+    assert moved(UP, HARD, 1, UP, DOWN) == Move(
+        DOWN, SOFT, 1, UP, True, False, True, False, True, SOFT, 1
+    )
+    assert moved(DOWN, SOFT, 1, UP, DOWN) == Move(
+        DOWN, SOFT, 2, UP, False, False, True, False, True, SOFT, 2
+    )
+    assert moved(DOWN, SOFT, 2, UP, DOWN) == Move(
+        DOWN, HARD, 3, DOWN, False, True, True, False, False, HARD, 3
+    )
+    assert moved(DOWN, HARD, 3, DOWN, UNREACHABLE) == Move(
+        UNREACHABLE, HARD, 3, UNREACHABLE, True, True, True, False, False, HARD, 3
+    )
+    assert moved(DOWN, SOFT, 1, UP, UP) == Move(
+        UP, SOFT, 1, UP, True, False, True, True, False, SOFT, 2
+    )
+    assert moved(DOWN, HARD, 3, DOWN, UP) == Move(
+        UP, HARD, 1, UP, True, True, True, True, False, HARD, 1
+    )
+    assert moved(UP, SOFT, 1, UP, UP) == Move(
+        UP, HARD, 1, UP, False, False, False, False, False, HARD, 1
+    )
+    assert moved(DOWN, SOFT, 1, DOWN, UP).state_type == HARD
+
+
+@pytest.mark.parametrize("attempts", [-1, 0, 1])
+def test_without_attempts_there_is_one(attempts):
+    service = service_move(OK, HARD, 1, OK, CRITICAL, attempts, volatile=False, host_up=True)
+    host = host_move(UP, HARD, 1, UP, DOWN, attempts)
+    better = service_move(CRITICAL, SOFT, 1, OK, OK, attempts, volatile=False, host_up=True)
+
+    assert (service.attempt, service.state_type, host.attempt, host.state_type) == (1, HARD, 1, HARD)
+    assert better.alert_attempt == host_move(DOWN, SOFT, 1, UP, UP, attempts).alert_attempt == 1
+
+
+def test_the_second_of_two_attempts_is_the_second():
+    service = service_move(CRITICAL, SOFT, 1, OK, CRITICAL, 2, volatile=False, host_up=True)
+    host = host_move(DOWN, SOFT, 1, UP, DOWN, 2)
+
+    assert (service.state_type, service.attempt, host.state_type, host.attempt) == (HARD, 2, HARD, 2)
+
+
+@pytest.mark.parametrize(
+    ("said", "counts"), [(-1, UNKNOWN), (0, OK), (1, WARNING), (3, UNKNOWN), (4, UNKNOWN)]
+)
+def test_a_timeout_state_that_is_none_is_unknown(said, counts):
+    assert state.service_state(CODE_TIMEOUT, said) == counts
+
+
+def test_a_plugin_that_cannot_be_run_is_critical_and_a_host_that_warns_is_up():
+    assert state.service_state(126) == CRITICAL
+    assert state.host_state(WARNING) == UP
+
+
+def test_codes_out_of_bounds_are_named():
+    assert state.made_up_output(4, "", 0.1) == "(Return code of 4 is out of bounds)"
+    assert state.made_up_output(127, "", 0.1) == (
+        "(Return code of 127 is out of bounds - plugin may be missing)"
+    )
+    assert state.made_up_output(126, "", 0.1) == (
+        "(Return code of 126 is out of bounds - plugin may not be executable)"
+    )

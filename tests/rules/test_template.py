@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemons.rules.template import Outside, chain, resolve, run_time, split_command, split_macros
+from daemons.rules.template import (
+    PASSES_MAX,
+    Outside,
+    chain,
+    resolve,
+    run_time,
+    split_command,
+    split_macros,
+)
 
 VALUES = {
     "HOSTADDRESS": "10.0.0.1",
@@ -145,3 +153,18 @@ def test_macros_in_what_is_configured_are_meant_and_in_what_was_observed_are_not
         split_macros("$USERX$ $_X$ $HOSTNOTES$ $HOSTOUTPUT$ $HOSTOUTPUT:a$ $HOSTALIAS$ $SERVICEACTIONURL$ $HOSTCHECKCOMMAND$"),
         values.get,
     ) == "z z z $Z$ $Z$ z z z"
+
+
+def test_arguments_are_searched_through_arguments_and_variables():
+    assert run_time(split_macros("$ARG2$"), ("a", "$HOSTSTATE$"))
+    assert not run_time(split_macros("$ARG1$"), ("a", "$HOSTSTATE$"))
+    assert run_time(split_macros("$ARG1$"), ("$ARG2$", "$HOSTSTATE$"))
+    assert run_time(split_macros("$_HOSTA$"), (), {"_HOSTA": "$_HOSTB$", "_HOSTB": "$TIMET$"}.get)
+    assert not run_time(split_macros("$ARGX$ $5$"), ("$HOSTSTATE$",) * 5)
+
+
+@pytest.mark.parametrize(("variables", "changes"), [(PASSES_MAX, False), (PASSES_MAX + 1, True)])
+def test_what_is_too_deep_to_search_counts_as_changing(variables, changes):
+    values = {f"_HOST{i}": f"$_HOST{i + 1}$" for i in range(variables)} | {f"_HOST{variables}": "x"}
+
+    assert run_time(split_macros("$_HOST0$"), (), values.get) == changes

@@ -271,3 +271,32 @@ def test_the_next_start_is_the_first_moment_inside(ranges, holes, zone, wall):
     if end is not None:
         assert end > start
         assert not covers(when, end) and covers(when, Wall(end - 1))
+
+
+def test_what_is_excluded_takes_out_its_own_part_only():
+    def left(*holes):
+        out = TimePeriod("o", "", tuple(("monday", hole) for hole in holes))
+        when = period(("monday", "09:00-12:00,14:00-17:00"), exclude=("o",), others=(out,), zone="Asia/Kathmandu")
+        return [hour for hour in range(8, 18) if covers(when, at(f"2026-11-23 {hour:02}:00", "Asia/Kathmandu"))]
+
+    assert left("08:00-09:00") == left("17:00-18:00") == left("12:00-14:00") == [9, 10, 11, 14, 15, 16]
+    assert left("08:00-10:00") == [10, 11, 14, 15, 16]
+    assert left("08:00-09:00,10:00-11:00") == [9, 11, 14, 15, 16]
+    assert left("07:00-08:00,15:00-16:00") == [9, 10, 11, 14, 16]
+    assert left("09:00-18:00") == []
+
+
+def test_the_day_after_is_not_jumped_over():
+    days = period(("monday", "09:00-10:00"), ("tuesday", "09:00-10:00"), ("wednesday", "09:00-10:00"))
+
+    assert next_start(days, at("2026-11-23 10:00")) == at("2026-11-24 09:00")
+    assert next_end(days, at("2026-11-23 10:00")) == at("2026-11-23 10:00")
+    assert next_end(days, at("2026-11-23 08:00")) == at("2026-11-23 08:00")
+
+
+def test_ranges_begin_in_the_month_before_in_february_and_weekdays_count_from_the_end():
+    over = period(("day 25 - 5", "00:00-24:00"))
+    last_but_one = period(("friday -2", "00:00-24:00"))
+
+    assert covers(over, at("2027-02-05 12:00")) and not covers(over, at("2027-02-06 12:00"))
+    assert covers(last_but_one, at("2026-11-20 12:00")) and not covers(last_but_one, at("2026-11-13 12:00"))

@@ -295,13 +295,3 @@ def test_a_timeout_state_that_is_none_is_unknown(said, counts):
 def test_a_plugin_that_cannot_be_run_is_critical_and_a_host_that_warns_is_up():
     assert state.service_state(126) == CRITICAL
     assert state.host_state(WARNING) == UP
-
-
-def test_codes_out_of_bounds_are_named():
-    assert state.made_up_output(4, "", 0.1) == "(Return code of 4 is out of bounds)"
-    assert state.made_up_output(127, "", 0.1) == (
-        "(Return code of 127 is out of bounds - plugin may be missing)"
-    )
-    assert state.made_up_output(126, "", 0.1) == (
-        "(Return code of 126 is out of bounds - plugin may not be executable)"
-    )

@@ -209,7 +209,7 @@ def test_a_problem_that_nobody_wants_is_not_looked_at():
     stage.bad()
     stage.live(1.0)
 
-    assert stage.schedulers["one"].seats[1].owned.teller.reminders.due(stage.now_in(9e9)) == []
+    assert list(stage.schedulers["one"].seats[1].owned.teller.reminders.due(stage.now_in(9e9))) == []
 
 
 def test_it_is_told_when_the_acknowledgement_is_taken_back():

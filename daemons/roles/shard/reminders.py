@@ -6,6 +6,7 @@ and `rules.remind` says it anew after each look.
 
 import heapq
 import math
+from collections.abc import Iterator
 
 from daemons.model.clock import Now, Wall
 from daemons.model.objects import Key
@@ -75,11 +76,14 @@ class Reminders:
                 if _mono(due, now) < self._due.get(one.key, math.inf):
                     self._put(one.key, due, now)
 
-    def due(self, now: Now) -> list[Item]:
-        """Return the objects to look at now; each has to be noted again."""
-        found: list[Item] = []
+    def due(self, now: Now) -> Iterator[Item]:
+        """Yield the objects to look at now, the longest due first; each has to be noted again.
+
+        What is not asked for any more, or is beyond LOOKS_MAX, is due at the next tick.
+        """
+        looks = 0
         heap = self._heap
-        while heap and heap[0][0] <= now.mono and len(found) < LOOKS_MAX:
+        while heap and heap[0][0] <= now.mono and looks < LOOKS_MAX:
             at, key = heapq.heappop(heap)
             if self._queued.get(key) != at:
                 continue
@@ -93,8 +97,8 @@ class Reminders:
             del self._due[key]
             item = self._state.items.get(key)
             if item is not None and stands(item.status):
-                found.append(item)
-        return found
+                looks += 1
+                yield item
 
     def _put(self, key: Key, due_wall: float, now: Now) -> None:
         self._due[key] = due = _mono(due_wall, now)

@@ -6,6 +6,7 @@ the default one, and where realms are defined and none says `default 1` that is 
 
 from msgspec import Struct
 
+from daemons.config.circles import circles
 from daemons.config.complain import Complaints, did_you_mean
 from daemons.config.lexer import Block
 from daemons.config.values import words, yes
@@ -61,6 +62,7 @@ def realms_of(objects: dict[str, tuple[Block, dict[str, str]]], complaints: Comp
     if not objects:
         return Realms((IMPLICIT,), IMPLICIT)
     parent: dict[str, str] = {}
+    inside: dict[str, list[str]] = {}
     defaults = []
     for name, (block, attrs) in objects.items():
         if yes(attrs.get("default", "0")):
@@ -75,6 +77,13 @@ def realms_of(objects: dict[str, tuple[Block, dict[str, str]]], complaints: Comp
                     )
                 else:
                     parent.setdefault(inner, name)
+                    inside.setdefault(name, []).append(inner)
+    for circle in circles(inside):
+        complaints.error(
+            f"realms lie in each other: {' -> '.join((*circle, circle[0]))}",
+            objects[circle[0]][0].where_of("realm_members"),
+            "take one of them out of realm_members",
+        )
     if len(defaults) > 1:
         complaints.error(
             f"more than one realm is the default: {', '.join(defaults)}",

@@ -57,6 +57,11 @@ REFUSED = [
     (ALL + INNER + rule("b") + host("b", "realm Inner"), "realm Inner"),
     # realms
     (block("realm", "realm_name A") + host("h"), "host h names no realm, and no realm is the default"),
+    (
+        ALL + block("realm", "realm_name Inner", "realm_members Core") + block("realm", "realm_name Core", "realm_members Inner"),
+        "realms lie in each other: Core -> Inner -> Core",
+    ),
+    (block("realm", "realm_name Own", "realm_members Own", "default 1"), "realms lie in each other: Own -> Own"),
     (ALL + INNER.replace("}", "    default 1\n}"), "more than one realm is the default: All, Inner"),
     (ALL + INNER + host("a") + host("b", "realm Inner", "parents a"), "bound by parents"),
     (

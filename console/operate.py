@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from console.facts import Snapshot
     from daemons.model.cluster import Cluster
 
+KEPT_S = 5.0  # for a majority of the keepers to hold a pause
 PATIENCE_S = 90.0  # for an operation: longer than the leader's own
 
 reason_option = click.option("--reason", default="", metavar="TEXT", help="For the log and whoever finds it.")
@@ -165,6 +166,8 @@ def pause(
         raise Wrong(str(error)) from error
     where = cluster_target(files, server, workdir)
     operation = _asked(leader_of(where), order("pause", for_s=for_s, reason=reason))
+    if operation.state == "done" and not _kept_by_most(where):
+        click.echo("shinken: fewer than half of the keepers know of the pause yet: something may still be taken over", err=True)
     _show(operation, as_json)
     sys.exit(exit_code_of(operation))
 
@@ -200,6 +203,35 @@ def resumed(leader: Leader) -> Operation:
         if operation.state != "refused" or time.monotonic() >= end:
             return operation
         time.sleep(0.3)
+
+
+def _kept_by_most(where: Target) -> bool:
+    """Wait until a majority of the keepers holds the pause, for KEPT_S: the leader tells them after it answered."""
+    from console.feed import QUESTION, keepers
+    from daemons.net.client import Refused, Unreachable
+    from daemons.wire.codec import BadMessage, decode
+    from daemons.wire.messages import Census
+
+    if where.bundle.cluster.settings.get("board") == "etcd":
+        return True  # the engine holds it, not the keepers
+    waiting = keepers(where.bundle, where.keys)
+    enough = len(waiting) // 2 + 1
+    holding = 0
+    end = time.monotonic() + KEPT_S
+    while holding < enough and time.monotonic() < end:
+        for name, keeper in list(waiting.items()):
+            try:
+                said = decode(keeper.ask(QUESTION, 1.0))
+            except (Unreachable, Refused, BadMessage):
+                continue
+            if isinstance(said, Census) and said.pause is not None:
+                holding += 1
+                waiting.pop(name).close()
+        if holding < enough:
+            time.sleep(0.05)
+    for keeper in waiting.values():
+        keeper.close()
+    return holding >= enough
 
 
 def _end_at_the_keepers(where: Target) -> list[str]:

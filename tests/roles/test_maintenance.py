@@ -4,7 +4,7 @@ import msgspec
 from msgspec.structs import replace
 
 from daemons.model.check import CODE_TIMEOUT, Order
-from daemons.model.objects import Command, Globals, MaintenanceCheck, TimePeriod
+from daemons.model.objects import Command, Globals, MaintenanceCheck, Service, TimePeriod
 from daemons.roles.shard import bookings, maintenance
 from tests.roles.stage import Stage, body
 from tests.roles.test_scheduler_tells import logs, take_over
@@ -215,7 +215,7 @@ def lent(stage: Stage, of: str = "one", within_s: float = 30.0) -> Order:
     """Borrow until the maintenance check comes; the other checks are fine."""
     for _ in range(round(within_s / 0.25)):
         for order in stage.orders(stage.exchange(to=of)):
-            if order.object.startswith("maintenance/"):
+            if order.object.startswith(";maintenance/"):
                 return order
             stage.result(order, 0, "fine", to=of)
         stage.run(0.25)
@@ -231,7 +231,7 @@ def answered(stage: Stage, code: int, output: str = "a release runs", of: str = 
 def test_a_check_that_says_so_puts_the_object_into_a_sliding_downtime():
     stage = started("", maintenance_check=CHECK)
     order = answered(stage, 2)
-    assert (order.object, order.command) == ("maintenance/web1;http", "/bin/released web1")
+    assert (order.object, order.command) == (";maintenance/web1;http", "/bin/released web1")
     (first,) = downtimes(stage)
     assert first.in_effect and first.author == "system"
     assert first.end_wall == stage.now.wall + 60.0
@@ -247,6 +247,18 @@ def test_a_check_that_says_so_puts_the_object_into_a_sliding_downtime():
         "SERVICE MAINTENANCE ALERT: web1;http;PRODUCTION;done",
     ]
     assert stage.status().state == 0  # the state of the object is another matter
+
+
+def test_an_answer_never_reaches_an_object_that_is_named_like_the_order():
+    plain = shard("", maintenance_check=CHECK)
+    host = replace(plain.hosts[0], name="maintenance/web1")
+    stage = Stage(
+        replace(plain, hosts=(*plain.hosts, host), services=(*plain.services, Service(host.name, "http", 1)))
+    )
+    stage.start()
+    answered(stage, 2)
+    assert len(downtimes(stage)) == 1
+    assert stage.status("maintenance/web1;http").state == 0
 
 
 def test_any_other_answer_is_production_and_said_once():
@@ -341,7 +353,7 @@ def test_a_check_that_does_not_come_back_is_ordered_again():
 def test_it_runs_only_in_its_period_and_while_checks_are_made():
     stage = started(maintenance_check=replace(CHECK, period="window"))
     to(stage, BEGIN - 2.0)
-    assert not any(o.object.startswith("maintenance/") for o in stage.orders(stage.exchange()))
+    assert not any(o.object.startswith(";maintenance/") for o in stage.orders(stage.exchange()))
     lent(stage, within_s=5.0)
 
 
@@ -358,7 +370,7 @@ def test_one_that_is_not_enabled_or_has_no_interval_is_never_run():
         for _ in range(100):
             stage.run(0.25)
             orders = stage.orders(stage.exchange())
-            assert not any(o.object.startswith("maintenance/") for o in orders)
+            assert not any(o.object.startswith(";maintenance/") for o in orders)
 
 
 def test_a_tagged_one_goes_to_a_poller_with_the_tag():
@@ -368,4 +380,4 @@ def test_a_tagged_one_goes_to_a_poller_with_the_tag():
     assert owned is not None
     assert owned.maintenance.checks.lend((), 10, stage.now) == []
     (chunk,) = owned.maintenance.checks.lend(("dmz",), 10, stage.now)
-    assert [o.object for o in _orders(chunk.data)] == ["maintenance/web1;http"]
+    assert [o.object for o in _orders(chunk.data)] == [";maintenance/web1;http"]

@@ -36,7 +36,7 @@ from daemons.wire.messages import Chunk
 
 LOOKS = 300  # objects looked at in one tick: 50,000 enter a period together without holding up the beat
 ENDLESS_S = 366 * 86400.0  # a downtime of a period without an end lasts so long, and is prolonged half-way
-PREFIX = "maintenance/"  # begins what an order of such a check is named
+PREFIX = ";maintenance/"  # begins what an order of such a check is named; the name of an object has no ";" there
 GRACE_S = 10.0  # later than its time-out by this much: ordered again
 GOLDEN = 0.6180339887498949
 _encode = msgspec.msgpack.Encoder().encode

@@ -15,6 +15,7 @@ from msgspec import Struct
 NAGIOS = shutil.which("nagios4") or shutil.which("nagios4", path="/usr/sbin")
 TICK_S = 2.5
 SETTLE_S = 6.0
+READY = "launched command file worker"  # in its log, once it reads its pipe
 MAIN = """\
 cfg_file={folder}/objects.cfg
 log_file={folder}/nagios.log
@@ -88,12 +89,11 @@ def record(folder: Path, objects: str, steps: Sequence[Sequence[str]], soft: int
 
 
 def _await(pipe: Path, process: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + 20
-    while not pipe.exists():
+    log, end = pipe.parent / "nagios.log", time.monotonic() + 20
+    while not (pipe.exists() and READY in log.read_text(errors="replace")):
         if process.poll() is not None or time.monotonic() > end:
             raise RuntimeError((pipe.parent / "out").read_text()[-2000:])
         time.sleep(0.1)
-    time.sleep(1.0)
 
 
 def _feed(folder: Path, steps: Sequence[Sequence[str]]) -> list[dict[str, State]]:

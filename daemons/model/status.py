@@ -30,6 +30,7 @@ class Downtime(Struct, array_like=True, frozen=True, kw_only=True):
     in_effect: bool = False
     started_wall: float = 0.0  # flexible: when it began
     command_id: str = ""  # id of the external command that made it
+    cancelled: bool = False  # deleted while in effect, and that is not told yet
 
 
 class Comment(Struct, array_like=True, frozen=True, kw_only=True):

@@ -88,6 +88,9 @@ class Bookings:
                 continue
             if self._busy:
                 break
+            for downtime in item.status.downtimes:
+                if downtime.cancelled:
+                    self.cancel_of(item, downtime.id, now)
             self.pass_time(item, now, problem=False)
             ack = item.status.ack
             if ack is not None and ack_at(ack, now.wall) is None:
@@ -135,9 +138,14 @@ class Bookings:
         return any(self.cancel_of(item, number, now) for item in self._with_downtimes())
 
     def cancel_of(self, item: Item, number: int, now: Now) -> bool:
-        """Delete downtime `number` of `item`, and those it triggers. Returns whether it was there."""
+        """Delete downtime `number` of `item`, and those it triggers. Returns whether it was there.
+
+        One command may delete for thousands: when enough was told, one that is in effect goes tick by tick.
+        """
         kept, events = cancel(item.status.downtimes, number)
-        if events:
+        if events and self._busy and any(event.told for event in events):
+            self._change(item, number, now, cancelled=True)
+        elif events:
             self._move_on(item, now, kept, events)
             gone = [event.downtime.id for event in events]
             for other in self._with_triggered():
@@ -147,11 +155,7 @@ class Bookings:
 
     def prolong(self, item: Item, number: int, end_wall: float, now: Now) -> None:
         """Let downtime `number` of `item`, a fixed one, end at another time."""
-        item.status.downtimes = tuple(
-            replace(d, end_wall=end_wall) if d.id == number else d for d in item.status.downtimes
-        )
-        self._note_due(item, now)
-        self._state.changed(item)
+        self._change(item, number, now, end_wall=end_wall)
 
     def cancel_all(self, item: Item, now: Now) -> None:
         """Delete all downtimes of `item`, and those they trigger."""
@@ -239,6 +243,14 @@ class Bookings:
                 author=downtime.author if said else "", comment=downtime.comment if said else "",
             )  # fmt: skip
 
+    def _change(self, item: Item, number: int, now: Now, **what: bool | float) -> None:
+        """Have downtime `number` of `item` with other fields."""
+        item.status.downtimes = tuple(
+            replace(d, **what) if d.id == number else d for d in item.status.downtimes
+        )
+        self._note_due(item, now)
+        self._state.changed(item)
+
     def _move_on(
         self, item: Item, now: Now, downtimes: tuple[Downtime, ...], events: tuple[Event, ...]
     ) -> None:
@@ -284,6 +296,8 @@ class Bookings:
         ack = item.status.ack
         if ack is not None and ack.expire_wall > 0:
             times.append(ack.expire_wall)
+        if any(d.cancelled for d in item.status.downtimes):
+            times.append(now.wall)
         if not times:
             self._due.pop(item.key, None)
             return
